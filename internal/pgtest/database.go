@@ -1,0 +1,109 @@
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+)
+
+// databases numbers the databases of this test binary.
+var databases atomic.Int64
+
+// Database creates an empty database with a name made from the test's, runs the
+// statements in it, and returns its URI (superuser). When the test ends the
+// database is dropped with all its slots; when the test failed, a psql line and
+// what the server logged about the database are printed first.
+func (c *Cluster) Database(t testing.TB, statements ...string) string {
+	t.Helper()
+	name := databaseName(t.Name())
+	Exec(t, c.URI("postgres"), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	uri := c.URI(name)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("PostgreSQL %d: psql '%s'%s", c.Major(), uri, c.logOf(name))
+		}
+		if err := c.drop(name); err != nil {
+			t.Errorf("drop database %s: %v", name, err)
+		}
+	})
+	Exec(t, uri, statements...)
+	return uri
+}
+
+// databaseName keeps what of the test's name is easy to type.
+func databaseName(test string) string {
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(strings.TrimPrefix(test, "Test")))
+	return fmt.Sprintf("t%d_%.40s", databases.Add(1), strings.Trim(name, "_"))
+}
+
+// drop drops the database's slots, whoever uses them, then the database.
+func (c *Cluster) drop(name string) error {
+	if !c.Running() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.URI("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing is lost
+	for {
+		dropped, err := dropSlots(ctx, conn, name)
+		if err != nil {
+			return err
+		}
+		if dropped {
+			break
+		}
+	}
+	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+	return err
+}
+
+// dropSlots ends the users of the database's slots and drops those that are
+// free. It reports whether none is left.
+func dropSlots(ctx context.Context, conn *pgx.Conn, database string) (bool, error) {
+	const terminate = `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+		WHERE database = $1 AND active_pid IS NOT NULL`
+	const drop = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+		WHERE database = $1 AND active_pid IS NULL`
+	const left = `SELECT count(*) FROM pg_replication_slots WHERE database = $1`
+	if _, err := conn.Exec(ctx, terminate, database); err != nil {
+		return false, errors.Wrap(err, "end the slots' users")
+	}
+	// A slot that somebody took or dropped meanwhile is seen again below.
+	_, dropErr := conn.Exec(ctx, drop, database)
+	var slots int
+	if err := conn.QueryRow(ctx, left, database).Scan(&slots); err != nil {
+		return false, errors.CombineErrors(errors.Wrap(err, "count the slots"), dropErr)
+	}
+	return slots == 0, nil
+}
+
+// logOf returns the last lines that the server logged about a database.
+func (c *Cluster) logOf(database string) string {
+	var b strings.Builder
+	var lines []string
+	for line := range strings.Lines(c.LogTail(2000)) {
+		if strings.Contains(line, database) {
+			lines = append(lines, line)
+		}
+	}
+	for _, line := range lines[max(0, len(lines)-20):] {
+		b.WriteString("\n  ")
+		b.WriteString(strings.TrimSpace(line))
+	}
+	return b.String()
+}
