@@ -1,0 +1,38 @@
+package snapshot
+
+import (
+	"context"
+	"strings"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+)
+
+const beginReadOnly = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+// export exports a snapshot. It lives as long as the connection's transaction.
+func export(ctx context.Context, connect func(context.Context) (*pgx.Conn, error)) (*pgx.Conn, string, error) {
+	c, err := connect(ctx)
+	if err != nil {
+		return nil, "", errors.Wrap(err, "connect to the source")
+	}
+	var name string
+	if _, err = c.Exec(ctx, beginReadOnly); err == nil {
+		err = c.QueryRow(ctx, "SELECT pg_catalog.pg_export_snapshot()").Scan(&name)
+	}
+	if err != nil {
+		closeConn(ctx, c)
+		return nil, "", errors.Wrap(err, "export a snapshot")
+	}
+	return c, name, nil
+}
+
+// importSnapshot begins a transaction that sees the exported snapshot.
+func importSnapshot(ctx context.Context, c *pgx.Conn, name string) error {
+	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
+	_, err := c.PgConn().Exec(ctx, beginReadOnly+"; SET TRANSACTION SNAPSHOT "+quoted).ReadAll()
+	if err != nil {
+		return importError(name, err)
+	}
+	return nil
+}
