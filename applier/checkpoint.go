@@ -1,0 +1,47 @@
+package applier
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/decoder"
+)
+
+// ErrFenced marks the error of a Checkpointer that finds its checkpoint taken
+// over: another instance applies this migration now, and this one must stop.
+var ErrFenced = errors.New("taken over by another instance")
+
+// Checkpointer records progress on the target. It is called by one goroutine.
+type Checkpointer interface {
+	// Save records, on conn and in its open transaction, that everything up to
+	// c.EndLSN is contained. It must neither commit nor roll back. It fails with
+	// ErrFenced when another instance took over.
+	Save(ctx context.Context, conn *pgx.Conn, c Checkpoint) error
+}
+
+// Checkpoint is what a target transaction contains of the source.
+type Checkpoint struct {
+	// EndLSN is where a restart resumes: everything that committed before it is contained.
+	EndLSN decoder.LSN
+	// CommitLSN and CommitTime are those of the last contained transaction that
+	// this Run applied; zero when there was none.
+	CommitLSN  decoder.LSN
+	CommitTime time.Time
+	// Transactions and Changes count what was applied since the last checkpoint.
+	Transactions int64
+	Changes      int64
+	// Missed counts, since the last checkpoint, what found no row on the target.
+	Missed []Missed
+}
+
+// Missed counts the updates and deletes of one table that found no row to change.
+type Missed struct {
+	// Namespace and Name are the table's on the source.
+	Namespace string
+	Name      string
+	Updates   int64
+	Deletes   int64
+}

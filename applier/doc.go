@@ -1,0 +1,22 @@
+// Package applier writes the transactions of a logical replication stream to a
+// target database, in commit order and exactly once.
+//
+// An [Applier] is the [decoder.Handler] of a stream. The goroutine that receives
+// the stream calls it and only copies each change once into a batch;
+// [Applier.Run], in a goroutine of its own, writes batches to the target. Whoever
+// is slower is waited for: two batches exist, so memory is bounded whatever the
+// size of a transaction.
+//
+// The one rule: a checkpoint is written in the same target transaction as the rows
+// that it covers, and only at the end of a source transaction. Whatever is killed
+// at whatever moment, a restart from the checkpoint repeats nothing and misses
+// nothing.
+//
+// Several source transactions share one target commit when they are there, and a
+// single one does not wait for others. A source transaction that is larger than a
+// batch flows in pieces through one target transaction.
+//
+// The package does not copy existing rows, receive from a slot, or create anything
+// on the target. It expects a connection on which triggers and foreign keys are
+// out of the way (see [Options].Connect).
+package applier

@@ -1,0 +1,96 @@
+package applier
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/decoder"
+)
+
+// Options configures an Applier. Connect and Checkpoint are required.
+type Options struct {
+	// Connect opens a target connection that is ready to write: session settings
+	// pinned, triggers and foreign keys out of the way. Run calls it and closes
+	// what it returned.
+	Connect func(ctx context.Context) (*pgx.Conn, error)
+
+	// Checkpoint records progress in the transactions that hold the rows.
+	Checkpoint Checkpointer
+
+	// Table decides what happens to the changes of a relation. It is called by
+	// Run's goroutine, once per definition of a relation. Default: every table is
+	// applied from the start under its own name.
+	Table func(ctx context.Context, relation *decoder.Relation) (Route, error)
+
+	// MaxBatchBytes bounds what one batch holds in memory; two batches exist. A
+	// transaction that is larger is written in pieces. Default: 8 MiB.
+	MaxBatchBytes int
+
+	// OnMissingRow says what happens when an UPDATE or DELETE finds no row.
+	// Default: MissingRowCount.
+	OnMissingRow MissingRowPolicy
+
+	// Logger gets changes of state, never rows. Default: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Route says where the changes of one relation go.
+type Route struct {
+	// Skip drops all changes of the relation.
+	Skip bool
+	// Watermark drops the changes of transactions with CommitLSN < Watermark:
+	// they are in the rows that were copied.
+	Watermark decoder.LSN
+	// Namespace and Name are the target table's. Default: the relation's.
+	Namespace string
+	Name      string
+}
+
+// MissingRowPolicy says what an UPDATE or DELETE does that finds no row on the target.
+type MissingRowPolicy int
+
+const (
+	// MissingRowCount goes on and counts the change in Checkpoint.Missed.
+	MissingRowCount MissingRowPolicy = iota
+	// MissingRowStop ends Run with an error; nothing of the batch stays.
+	MissingRowStop
+)
+
+const (
+	defaultBatchBytes = 8 << 20
+	// largestBatchBytes keeps offsets into a batch within 32 bits, whatever single
+	// message of up to 1 GiB comes last.
+	largestBatchBytes = 1 << 30
+)
+
+// withDefaults returns the options with every default filled in.
+func (o Options) withDefaults() Options {
+	if o.MaxBatchBytes == 0 {
+		o.MaxBatchBytes = defaultBatchBytes
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Table == nil {
+		o.Table = func(context.Context, *decoder.Relation) (Route, error) { return Route{}, nil }
+	}
+	return o
+}
+
+func (o *Options) validate() error {
+	var problems []error
+	if o.Connect == nil {
+		problems = append(problems, errors.New("applier: Options.Connect is missing"))
+	}
+	if o.Checkpoint == nil {
+		problems = append(problems, errors.New("applier: Options.Checkpoint is missing"))
+	}
+	if o.MaxBatchBytes < 0 || o.MaxBatchBytes > largestBatchBytes {
+		problems = append(problems, errors.Newf("applier: Options.MaxBatchBytes is %d, not within 1 and %d",
+			errors.Safe(o.MaxBatchBytes), errors.Safe(largestBatchBytes)))
+	}
+	return errors.Join(problems...)
+}
