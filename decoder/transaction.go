@@ -9,61 +9,6 @@ import (
 // LSN is a position in the source's write-ahead log.
 type LSN = pglogrepl.LSN
 
-// ReplicaIdentity says which old values the source publishes for UPDATE and DELETE.
-type ReplicaIdentity byte
-
-// The replica identities, as pg_class.relreplident names them.
-const (
-	IdentityDefault ReplicaIdentity = 'd'
-	IdentityNothing ReplicaIdentity = 'n'
-	IdentityFull    ReplicaIdentity = 'f'
-	IdentityIndex   ReplicaIdentity = 'i'
-)
-
-// Column is one published column of a relation.
-type Column struct {
-	Name         string
-	TypeOID      uint32
-	TypeModifier int32
-	// Key reports that the column belongs to the replica identity; under FULL every column does.
-	Key bool
-}
-
-// Relation is a table as of one point in the stream. It is immutable: when the
-// source sends a different definition, a new Relation takes its place, so equal
-// pointers mean equal definitions.
-type Relation struct {
-	OID             uint32
-	Namespace       string
-	Name            string
-	ReplicaIdentity ReplicaIdentity
-	Columns         []Column
-}
-
-// ValueKind says how a column value travels in a tuple.
-type ValueKind byte
-
-// The value kinds, as they stand on the wire.
-const (
-	Null ValueKind = 'n'
-	// Unchanged marks a TOAST value that the UPDATE did not touch. The stream does
-	// not carry it: keep what the target has, never write NULL.
-	Unchanged ValueKind = 'u'
-	Text      ValueKind = 't'
-	Binary    ValueKind = 'b'
-)
-
-// Value is one column of a tuple. Data aliases the message that carried it and
-// is nil for Null and Unchanged.
-type Value struct {
-	Kind ValueKind
-	Data []byte
-}
-
-// Tuple is a row image, in the order of its relation's columns. It aliases the
-// message that carried it.
-type Tuple []Value
-
 // Op is the kind of a change.
 type Op byte
 
