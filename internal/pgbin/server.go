@@ -2,6 +2,7 @@ package pgbin
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"github.com/cockroachdb/errors"
@@ -29,5 +30,27 @@ func Server(ctx context.Context, major int) (string, error) {
 		}
 	}
 	dir, err := fetchServer(ctx, major)
-	return dir, errors.Wrapf(err, "find the programs of PostgreSQL server %d", major)
+	return dir, errors.Wrapf(err, "find the programs of PostgreSQL server %d", errors.Safe(major))
+}
+
+// fetchServer returns the directory of the programs in the cache.
+func fetchServer(ctx context.Context, major int) (string, error) {
+	p, err := packageFor(major)
+	if err != nil {
+		return "", err
+	}
+	dir, err := cached(ctx, p.dirName(), func(ctx context.Context, dir string) error {
+		tarball := filepath.Join(dir, "package.tgz")
+		if err := download(ctx, p, tarball); err != nil {
+			return err
+		}
+		if err := verify(tarball, p.integrity); err != nil {
+			return err
+		}
+		if err := unpack(tarball, dir); err != nil {
+			return err
+		}
+		return errors.Wrap(os.Remove(tarball), "remove the fetched package")
+	})
+	return filepath.Join(dir, "bin"), err
 }

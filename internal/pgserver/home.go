@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/filelock"
 )
 
 const (
@@ -54,7 +56,7 @@ func (h *home) takeLock() error {
 		return errors.Wrap(err, "make the server's lock file")
 	}
 	h.lock = file
-	if !tryLock(file) {
+	if !filelock.Try(file) {
 		return errors.Newf("lock %s: held by another process", path)
 	}
 	return errors.Wrap(os.Rename(path+".new", path), "name the server's lock file")
@@ -72,10 +74,10 @@ func sweep(parent string) {
 		if err != nil {
 			continue
 		}
-		if tryLock(file) {
-			_ = os.RemoveAll(filepath.Dir(path)) //nolint:errcheck // best effort
+		if filelock.Try(file) {
+			_ = os.RemoveAll(filepath.Dir(path))
 		}
-		_ = file.Close() //nolint:errcheck // only read
+		_ = file.Close()
 	}
 }
 

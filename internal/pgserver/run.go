@@ -42,10 +42,10 @@ func (s *Server) Resume(ctx context.Context) error {
 	// Ended and waited for by Halt, which every server sees.
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() //nolint:errcheck // how a killed server exits says nothing
+		_ = cmd.Wait() // how a killed server exits says nothing
 	}()
 	if err := s.waitReady(ctx, exited); err != nil {
-		_ = cmd.Process.Signal(syscall.SIGQUIT) //nolint:errcheck // it may have exited
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // it may have exited
 		<-exited
 		err = errors.Wrapf(err, "start PostgreSQL %d on port %d", errors.Safe(s.major), errors.Safe(s.port))
 		return errors.WithDetail(err, s.LogTail(20))
@@ -87,7 +87,7 @@ func (s *Server) Halt(ctx context.Context, immediate bool) error {
 	if immediate {
 		signal = syscall.SIGQUIT
 	}
-	_ = s.process.Process.Signal(signal) //nolint:errcheck // it may have exited
+	_ = s.process.Process.Signal(signal) // it may have exited
 	timer := time.NewTimer(haltTimeout)
 	defer timer.Stop()
 	var err error
@@ -99,7 +99,7 @@ func (s *Server) Halt(ctx context.Context, immediate bool) error {
 		err = errors.Newf("PostgreSQL %d on port %d did not stop within %s", s.major, s.port, haltTimeout)
 	}
 	if err != nil {
-		_ = s.process.Process.Kill() //nolint:errcheck // it may have exited
+		_ = s.process.Process.Kill() // it may have exited
 		<-s.exited
 	}
 	s.process, s.exited = nil, nil

@@ -58,7 +58,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{major: o.Major, binDir: binDir, home: home, password: o.Password}
 	if err := s.create(ctx, o.Settings); err != nil {
-		return nil, errors.CombineErrors(err, s.Stop())
+		return nil, errors.CombineErrors(err, s.Stop()) //nolint:contextcheck // cleans up whatever ended ctx
 	}
 	return s, nil
 }

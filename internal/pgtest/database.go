@@ -19,20 +19,20 @@ var databases atomic.Int64
 // statements in it, and returns its URI (superuser). When the test ends the
 // database is dropped with all its slots; when the test failed, a psql line and
 // what the server logged about the database are printed first.
-func (c *Cluster) Database(t testing.TB, statements ...string) string {
-	t.Helper()
-	name := databaseName(t.Name())
-	Exec(t, c.URI("postgres"), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+func (c *Cluster) Database(tb testing.TB, statements ...string) string {
+	tb.Helper()
+	name := databaseName(tb.Name())
+	Exec(tb, c.URI("postgres"), "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	uri := c.URI(name)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("PostgreSQL %d: psql '%s'%s", c.Major(), uri, c.logOf(name))
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("PostgreSQL %d: psql '%s'%s", c.Major(), uri, c.logOf(name))
 		}
 		if err := c.drop(name); err != nil {
-			t.Errorf("drop database %s: %v", name, err)
+			tb.Errorf("drop database %s: %v", name, err)
 		}
 	})
-	Exec(t, uri, statements...)
+	Exec(tb, uri, statements...)
 	return uri
 }
 

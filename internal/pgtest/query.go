@@ -9,29 +9,29 @@ import (
 
 // Exec runs statements on a connection of their own, one after the other; each
 // may hold several commands and then is one transaction, as in psql -c.
-func Exec(t testing.TB, uri string, statements ...string) {
-	t.Helper()
+func Exec(tb testing.TB, uri string, statements ...string) {
+	tb.Helper()
 	if len(statements) == 0 {
 		return
 	}
-	conn := Connect(t, uri)
+	conn := Connect(tb, uri)
 	for _, statement := range statements {
-		if _, err := conn.PgConn().Exec(t.Context(), statement).ReadAll(); err != nil {
-			t.Fatalf("%s: %v", statement, err)
+		if _, err := conn.PgConn().Exec(tb.Context(), statement).ReadAll(); err != nil {
+			tb.Fatalf("%s: %v", statement, err)
 		}
 	}
-	if err := conn.Close(t.Context()); err != nil {
-		t.Fatalf("close the connection: %v", err)
+	if err := conn.Close(tb.Context()); err != nil {
+		tb.Fatalf("close the connection: %v", err)
 	}
 }
 
 // Query returns a query's rows in PostgreSQL's text output; a NULL reads "NULL".
-func Query(t testing.TB, uri, sql string, args ...any) [][]string {
-	t.Helper()
-	conn := Connect(t, uri)
-	rows, err := conn.Query(t.Context(), sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
+func Query(tb testing.TB, uri, sql string, args ...any) [][]string {
+	tb.Helper()
+	conn := Connect(tb, uri)
+	rows, err := conn.Query(tb.Context(), sql, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
 	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
+		tb.Fatalf("%s: %v", sql, err)
 	}
 	var all [][]string
 	for rows.Next() {
@@ -45,24 +45,24 @@ func Query(t testing.TB, uri, sql string, args ...any) [][]string {
 		all = append(all, row)
 	}
 	if rows.Err() != nil {
-		t.Fatalf("%s: %v", sql, rows.Err())
+		tb.Fatalf("%s: %v", sql, rows.Err())
 	}
-	if err := conn.Close(t.Context()); err != nil {
-		t.Fatalf("close the connection: %v", err)
+	if err := conn.Close(tb.Context()); err != nil {
+		tb.Fatalf("close the connection: %v", err)
 	}
 	return all
 }
 
 // Connect opens a connection that is closed at the end of the test.
-func Connect(t testing.TB, uri string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), uri)
+func Connect(tb testing.TB, uri string) *pgx.Conn {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), uri)
 	if err != nil {
-		t.Fatalf("connect: %v", err)
+		tb.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		// The test's context has ended here; closing twice does nothing.
-		_ = conn.PgConn().Conn().Close() //nolint:errcheck // closed by the test or not
+		_ = conn.PgConn().Conn().Close()
 	})
 	return conn
 }
@@ -72,10 +72,10 @@ const patience = 60 * time.Second
 
 // Eventually polls cond until it is true. It fails the test after a minute, or
 // shortly before the test binary's own deadline.
-func Eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
+func Eventually(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
 	end := time.Now().Add(patience)
-	if d, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+	if d, ok := tb.(interface{ Deadline() (time.Time, bool) }); ok {
 		if deadline, has := d.Deadline(); has && deadline.Add(-5*time.Second).Before(end) {
 			end = deadline.Add(-5 * time.Second)
 		}
@@ -84,11 +84,11 @@ func Eventually(t testing.TB, what string, cond func() bool) {
 	defer tick.Stop()
 	for !cond() {
 		select {
-		case <-t.Context().Done():
-			t.Fatalf("waiting until %s: the test ended", what)
+		case <-tb.Context().Done():
+			tb.Fatalf("waiting until %s: the test ended", what)
 		case now := <-tick.C:
 			if now.After(end) {
-				t.Fatalf("waited in vain until %s", what)
+				tb.Fatalf("waited in vain until %s", what)
 			}
 		}
 	}

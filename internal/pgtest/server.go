@@ -43,8 +43,8 @@ var shared struct {
 // Server returns the test binary's shared server of a major version, and starts
 // it when it is the first to ask. Tests must not change its settings or restart
 // it: [Start] gives them a server of their own.
-func Server(t testing.TB, major int) *Cluster {
-	t.Helper()
+func Server(tb testing.TB, major int) *Cluster {
+	tb.Helper()
 	shared.Lock()
 	if shared.slots == nil {
 		shared.slots = map[int]*slot{}
@@ -57,36 +57,37 @@ func Server(t testing.TB, major int) *Cluster {
 	shared.Unlock()
 	// The server outlives the test that happens to ask first, so it must not
 	// depend on that test's context.
-	s.once.Do(func() { s.cluster, s.err = start(t, major, nil) })
+	s.once.Do(func() { s.cluster, s.err = start(tb, major, nil) })
 	if s.err != nil {
-		t.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, s.err, explain(s.err))
+		tb.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, s.err, explain(s.err))
 	}
 	return s.cluster
 }
 
 // Start runs a server for this test alone, with settings over those of the
 // shared servers. It is stopped when the test ends.
-func Start(t testing.TB, major int, settings map[string]string) *Cluster {
-	t.Helper()
-	c, err := start(t, major, settings)
+func Start(tb testing.TB, major int, settings map[string]string) *Cluster {
+	tb.Helper()
+	c, err := start(tb, major, settings)
 	if err != nil {
-		t.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, err, explain(err))
+		tb.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, err, explain(err))
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the end of PostgreSQL %d's log:\n%s", major, c.LogTail(40))
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("the end of PostgreSQL %d's log:\n%s", major, c.LogTail(40))
 		}
 		if err := c.Stop(); err != nil {
-			t.Errorf("stop PostgreSQL %d: %v", major, err)
+			tb.Errorf("stop PostgreSQL %d: %v", major, err)
 		}
 	})
 	return c
 }
 
-func start(t testing.TB, major int, own map[string]string) (*Cluster, error) {
+func start(tb testing.TB, major int, own map[string]string) (*Cluster, error) {
+	tb.Helper()
 	all := maps.Clone(settings)
 	maps.Copy(all, own)
-	server, err := pgserver.Start(t.Context(), pgserver.Options{Major: major, Settings: all})
+	server, err := pgserver.Start(tb.Context(), pgserver.Options{Major: major, Settings: all})
 	if err != nil {
 		return nil, err
 	}
