@@ -17,21 +17,30 @@ import (
 )
 
 func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "fetch: error: %v\n", err)
+		for _, part := range []string{errors.FlattenDetails(err), errors.FlattenHints(err)} {
+			if part != "" {
+				fmt.Fprintf(os.Stderr, "fetch: %s\n", part)
+			}
+		}
+		os.Exit(1) //nolint:forbidigo // a command's exit status
+	}
+}
+
+func run(wanted []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	for _, what := range os.Args[1:] {
+	for _, what := range wanted {
 		dir, err := fetch(ctx, what)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "fetch: error: %v\n", err)
-			for _, part := range []string{errors.FlattenDetails(err), errors.FlattenHints(err)} {
-				if part != "" {
-					fmt.Fprintf(os.Stderr, "fetch: %s\n", part)
-				}
-			}
-			os.Exit(1) //nolint:forbidigo // a command's exit status
+			return err
 		}
-		fmt.Fprintf(os.Stdout, "%s %s\n", what, dir)
+		if _, err := fmt.Fprintf(os.Stdout, "%s %s\n", what, dir); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func fetch(ctx context.Context, what string) (string, error) {
