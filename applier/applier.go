@@ -1,7 +1,6 @@
 package applier
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/errors"
@@ -43,7 +42,9 @@ type receiver struct {
 	commitLSN decoder.LSN
 	// endLSN is that of the last transaction that was handed over.
 	endLSN decoder.LSN
-	closed bool
+	// contained reports that the transaction is on the target already.
+	contained bool
+	closed    bool
 }
 
 // batches is how many there are: one is written while the next one is filled.
@@ -51,14 +52,16 @@ const batches = 2
 
 // New returns an Applier. It starts nothing: call Run.
 func New(options Options) *Applier {
+	options = options.withDefaults()
 	a := &Applier{
-		options: options.withDefaults(),
+		options: options,
 		free:    make(chan *batch, batches),
 		// One place, so that the receiver never waits for a writer that is not
 		// full, and can take the batch back.
-		ready: make(chan *batch, 1),
-		ended: make(chan struct{}),
-		idle:  idle{wake: make(chan struct{}, 1)},
+		ready:    make(chan *batch, 1),
+		ended:    make(chan struct{}),
+		idle:     idle{urgent: make(chan struct{}, 1)},
+		progress: progress{applied: options.Start, durable: options.Start},
 	}
 	for range batches {
 		a.free <- &batch{}
@@ -73,6 +76,10 @@ func (a *Applier) Begin(tx *decoder.Transaction) error {
 	}
 	if a.receiver.filling != nil {
 		return errors.AssertionFailedf("transaction %s begins inside of transaction %s", tx.CommitLSN, a.receiver.commitLSN)
+	}
+	if tx.CommitLSN < a.options.Start {
+		a.receiver.contained = true
+		return nil
 	}
 	b, err := a.take()
 	if err != nil {
@@ -104,6 +111,9 @@ func (a *Applier) take() (*batch, error) {
 
 // Change implements [decoder.Handler]. It copies the change.
 func (a *Applier) Change(c *decoder.Change) error {
+	if a.receiver.contained {
+		return nil
+	}
 	b := a.receiver.filling
 	if b == nil {
 		return errors.AssertionFailedf("a change outside of a transaction")
@@ -131,6 +141,10 @@ func (a *Applier) Change(c *decoder.Change) error {
 
 // Commit implements [decoder.Handler].
 func (a *Applier) Commit(tx *decoder.Transaction) error {
+	if a.receiver.contained {
+		a.receiver.contained = false
+		return nil
+	}
 	b := a.receiver.filling
 	if b == nil {
 		return errors.AssertionFailedf("commit %s without a transaction", tx.CommitLSN)
@@ -194,35 +208,4 @@ func (a *Applier) end(err error) {
 	a.failure = err
 	a.stopped.Store(true)
 	close(a.ended)
-}
-
-// idle is what the receiver last said about a source without transactions.
-type idle struct {
-	mu sync.Mutex
-	// Nothing happened between after, the end of the last transaction that was
-	// handed over, and upTo.
-	after, upTo decoder.LSN
-	urgent      bool
-	wake        chan struct{}
-}
-
-// Idle says that every transaction up to lsn was handed over. When all of them are
-// applied, the checkpoint advances to lsn with no rows, at once if urgent, else at
-// most once in a second. It does not wait, and says nothing inside of a transaction.
-func (a *Applier) Idle(lsn decoder.LSN, urgent bool) error {
-	if err := a.refusal(); err != nil {
-		return err
-	}
-	if a.receiver.filling != nil {
-		return nil
-	}
-	i := &a.idle
-	i.mu.Lock()
-	i.after, i.upTo, i.urgent = a.receiver.endLSN, max(i.upTo, lsn), i.urgent || urgent
-	i.mu.Unlock()
-	select {
-	case i.wake <- struct{}{}:
-	default:
-	}
-	return nil
 }

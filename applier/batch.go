@@ -62,7 +62,7 @@ type transaction struct {
 
 // truncation is one TRUNCATE statement.
 type truncation struct {
-	relations       []*decoder.Relation
+	relations       []int32 // index batch.relations
 	restartIdentity bool
 }
 
@@ -122,10 +122,11 @@ func (b *batch) transactionOf(index int) *transaction {
 // add copies a change.
 func (b *batch) add(c *decoder.Change) error {
 	if c.Op == decoder.Truncate {
-		b.truncations = append(b.truncations, truncation{
-			relations:       append([]*decoder.Relation(nil), c.Truncated...),
-			restartIdentity: c.RestartIdentity,
-		})
+		t := truncation{restartIdentity: c.RestartIdentity}
+		for _, r := range c.Truncated {
+			t.relations = append(t.relations, b.relation(r))
+		}
+		b.truncations = append(b.truncations, t)
 		b.changes = append(b.changes, change{op: c.Op, relation: int32(len(b.truncations) - 1)})
 		return nil
 	}

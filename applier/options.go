@@ -20,6 +20,11 @@ type Options struct {
 	// Checkpoint records progress in the transactions that hold the rows.
 	Checkpoint Checkpointer
 
+	// Start is where the checkpoint on the target stands: everything that committed
+	// before it is contained. Transactions before it are dropped, should the stream
+	// repeat them, and the checkpoint never goes back behind it.
+	Start decoder.LSN
+
 	// Table decides what happens to the changes of a relation. It is called by
 	// Run's goroutine, once per definition of a relation. Default: every table is
 	// applied from the start under its own name.
@@ -80,7 +85,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o *Options) validate() error {
+func (o Options) validate() error {
 	var problems []error
 	if o.Connect == nil {
 		problems = append(problems, errors.New("applier: Options.Connect is missing"))

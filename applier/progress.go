@@ -31,8 +31,8 @@ type progress struct {
 }
 
 // Applied returns the end of what has been committed on the target: everything
-// before it is there, but a crash of the target may still lose it. Zero until the
-// first commit.
+// before it is there, but a crash of the target may still lose it. Options.Start
+// until the first commit.
 func (a *Applier) Applied() decoder.LSN {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()
@@ -40,7 +40,8 @@ func (a *Applier) Applied() decoder.LSN {
 }
 
 // Durable returns the end of what a crash of the target cannot lose. This is what
-// may be reported to the source as flushed. Zero until the first commit.
+// may be reported to the source as flushed. Options.Start until the first
+// commit.
 func (a *Applier) Durable() decoder.LSN {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()
@@ -52,6 +53,18 @@ func (a *Applier) Stats() Stats {
 	a.progress.mu.Lock()
 	defer a.progress.mu.Unlock()
 	return a.progress.stats
+}
+
+// advance takes over what a lane has committed.
+func (p *progress) advance(l *lane) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.pending.Transactions > 0 {
+		l.pending.Commits = 1
+	}
+	p.stats.add(&l.pending)
+	l.pending = Stats{}
+	p.applied, p.durable = l.last.EndLSN, l.last.EndLSN
 }
 
 // add counts b into s.

@@ -1,0 +1,185 @@
+package applier
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/decoder"
+)
+
+// lane is one target connection and what is under way on it. One goroutine uses it.
+type lane struct {
+	options *Options
+	conn    *pgx.Conn
+	plans   map[*decoder.Relation]*plan
+	missed  map[string]*Missed
+	// current are the plans of the batch in hand, parallel to its relations.
+	current  []*plan
+	prepared prepared
+
+	// open reports that a target transaction is open.
+	open bool
+	// pending counts what the open transaction holds.
+	pending Stats
+	// endLSN is that of the last transaction that was written whole.
+	endLSN decoder.LSN
+	// last is the last checkpoint.
+	last Checkpoint
+}
+
+// tuning keeps the planner at the index. Tables here grow from nothing without
+// statistics, and a plan is kept for long: it must not be a scan of the whole table
+// because the table was small. Without a fitting index a scan is taken all the same.
+const tuning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off`
+
+func openLane(ctx context.Context, options *Options) (*lane, error) {
+	conn, err := options.Connect(ctx)
+	if err != nil {
+		return nil, errors.Wrap(err, "connect to the target")
+	}
+	l := &lane{last: Checkpoint{EndLSN: options.Start}, options: options, conn: conn, plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{}}
+	if _, err := conn.Exec(ctx, tuning); err != nil {
+		return nil, errors.CombineErrors(errors.Wrap(err, "prepare the session on the target"), l.close(ctx))
+	}
+	return l, nil
+}
+
+// goodbye is how long the end of a connection may take.
+const goodbye = 5 * time.Second
+
+// close rolls back what is open and closes the connection, also when the context
+// of the run has ended.
+func (l *lane) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	return errors.Wrap(l.conn.Close(ctx), "close the connection to the target")
+}
+
+// apply writes a batch. Transactions that are complete are committed with a
+// checkpoint; of one that is not, the target transaction stays open. idleLSN
+// returns up to where nothing follows a transaction.
+func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.LSN) decoder.LSN) error {
+	if err := l.planBatch(ctx, b); err != nil {
+		return err
+	}
+	complete := len(b.transactions)
+	if b.open() {
+		complete--
+	}
+	if complete > 0 {
+		if err := l.write(ctx, b, 0, complete); err != nil {
+			return err
+		}
+		last := &b.transactions[complete-1]
+		l.endLSN = last.endLSN
+		l.pending.Transactions += int64(complete)
+		l.pending.CommitTime = last.commitTime
+		if err := l.commit(ctx, Checkpoint{
+			EndLSN:     max(last.endLSN, idleLSN(last.endLSN)),
+			CommitLSN:  last.commitLSN,
+			CommitTime: last.commitTime,
+		}); err != nil {
+			return err
+		}
+	}
+	if complete < len(b.transactions) {
+		return l.write(ctx, b, complete, len(b.transactions))
+	}
+	return nil
+}
+
+// planBatch finds the plans of the batch's relations. Tables of which nothing is
+// applied need not exist on the target.
+func (l *lane) planBatch(ctx context.Context, b *batch) error {
+	clear(l.current)
+	l.current = l.current[:0]
+	if len(b.transactions) == 0 {
+		return nil
+	}
+	newest := b.transactions[len(b.transactions)-1].commitLSN
+	for _, r := range b.relations {
+		p, err := l.plan(ctx, r, newest)
+		if err != nil {
+			return err
+		}
+		l.current = append(l.current, p)
+	}
+	return nil
+}
+
+// plan returns the plan of a relation, bound to its target table if it is applied
+// to transactions that commit at newest.
+func (l *lane) plan(ctx context.Context, r *decoder.Relation, newest decoder.LSN) (*plan, error) {
+	p := l.plans[r]
+	if p == nil {
+		var err error
+		if p, err = newPlan(ctx, l.options, r); err != nil {
+			return nil, err
+		}
+		l.keep(p)
+	}
+	if p.table == nil && !p.skips(newest) {
+		if err := p.bind(ctx, l.conn); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// keep keeps a plan in place of those of the table's former definitions.
+func (l *lane) keep(p *plan) {
+	for r := range l.plans {
+		if r.OID == p.relation.OID {
+			delete(l.plans, r)
+		}
+	}
+	l.plans[p.relation] = p
+	name := p.relationName()
+	if l.missed[name] == nil {
+		l.missed[name] = &Missed{Namespace: p.relation.Namespace, Name: p.relation.Name}
+	}
+	p.missed = l.missed[name]
+}
+
+// commit saves the checkpoint and commits the open transaction.
+func (l *lane) commit(ctx context.Context, c Checkpoint) error {
+	c.Transactions, c.Changes = l.pending.Transactions, l.pending.changes()
+	for _, m := range l.missed {
+		if m.Updates+m.Deletes > 0 {
+			c.Missed = append(c.Missed, *m)
+			m.Updates, m.Deletes = 0, 0
+		}
+	}
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	if err := l.options.Checkpoint.Save(ctx, l.conn, c); err != nil {
+		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
+	}
+	tag, err := l.conn.Exec(ctx, "COMMIT")
+	if err != nil {
+		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
+	}
+	if tag.String() != "COMMIT" {
+		return errors.Newf("the target answered COMMIT with %s", tag)
+	}
+	l.open = false
+	c.Missed = nil
+	l.last = c
+	return nil
+}
+
+// begin opens the target transaction unless it is open.
+func (l *lane) begin(ctx context.Context) error {
+	if l.open {
+		return nil
+	}
+	if _, err := l.conn.Exec(ctx, "BEGIN"); err != nil {
+		return errors.Wrap(err, "begin a transaction on the target")
+	}
+	l.open = true
+	return nil
+}

@@ -1,0 +1,70 @@
+package applier
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+)
+
+// Run applies until the input is closed and everything complete is on the target,
+// or until an error or the end of ctx. It may be called once. What was written of a
+// transaction that is not complete is rolled back. No goroutine is left when it
+// returns.
+func (a *Applier) Run(ctx context.Context) error {
+	err := a.run(ctx)
+	a.end(err)
+	return err
+}
+
+func (a *Applier) run(ctx context.Context) error {
+	if err := a.options.validate(); err != nil {
+		return err
+	}
+	l, err := openLane(ctx, &a.options)
+	if err != nil {
+		return err
+	}
+	if err := a.loop(ctx, l); err != nil {
+		if ctx.Err() != nil {
+			err = errors.CombineErrors(context.Cause(ctx), err)
+		}
+		return errors.CombineErrors(err, l.close(ctx))
+	}
+	return l.close(ctx)
+}
+
+// idleInterval is the time between two checkpoints without rows that nothing urgent asks for.
+const idleInterval = time.Second
+
+func (a *Applier) loop(ctx context.Context, l *lane) error {
+	// A tick while nothing was said costs nothing worth saving.
+	tick := time.NewTicker(idleInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case b, more := <-a.ready:
+			if !more {
+				return nil
+			}
+			if err := l.apply(ctx, b, a.idle.end); err != nil {
+				return err
+			}
+			if !l.open {
+				a.progress.advance(l)
+			}
+			b.empty(a.options.MaxBatchBytes)
+			a.free <- b
+		case <-a.idle.urgent:
+			if err := a.rest(ctx, l); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if err := a.rest(ctx, l); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
