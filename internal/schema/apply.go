@@ -1,0 +1,144 @@
+package schema
+
+import (
+	"context"
+	"strings"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// shownStatement bounds the text of a statement in an error's detail.
+const shownStatement = 2000
+
+// prepareSQL are the settings that pg_restore begins with. Those that not every
+// version has are in the caller's hands.
+const prepareSQL = `SET search_path = '';
+SET check_function_bodies = off;
+SET client_encoding = 'UTF8';
+SET client_min_messages = warning;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+SET lock_timeout = 0;
+SET row_security = off;
+SET standard_conforming_strings = on;
+SET statement_timeout = 0;
+SET xmloption = content`
+
+// Prepare gives a target connection the settings that entries are written for.
+func Prepare(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.PgConn().Exec(ctx, prepareSQL).ReadAll()
+	return errors.Wrap(err, "prepare a target connection for the schema")
+}
+
+// Apply runs an entry in the caller's transaction, on a connection that Prepare
+// has set up. What is tolerated is undone to a savepoint and returned as a
+// warning, which says what the target said; any other failure is an error that
+// names the object, with the statement as detail, and the transaction is to be
+// rolled back.
+func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) {
+	var warnings []string
+	try := func(sql string, tolerated func(error) bool) error {
+		err := trySQL(ctx, tx, sql)
+		if err != nil && tolerated(err) {
+			warnings = append(warnings, message(err)+": "+firstLine(sql))
+			return nil
+		}
+		return describeFailure(e, sql, err)
+	}
+	for _, sql := range parts(e) {
+		if err := try(sql, func(err error) bool { return isTolerated(e, err) }); err != nil {
+			return "", err
+		}
+	}
+	if e.OwnerSQL != "" && len(warnings) == 0 {
+		if err := try(e.OwnerSQL, isToleratedOwner); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(warnings, "\n"), nil
+}
+
+// parts returns the statements that may fail one by one.
+func parts(e Entry) []string {
+	if e.Kind == "ACL" || e.Kind == "DEFAULT ACL" {
+		return splitGrants(e.SQL)
+	}
+	return []string{e.SQL}
+}
+
+// splitGrants cuts a text of GRANT, REVOKE and SET statements at its semicolons.
+// The only quotes in them are those of identifiers.
+func splitGrants(sql string) []string {
+	var statements []string
+	quoted, start := false, 0
+	for i := range len(sql) {
+		switch {
+		case sql[i] == '"':
+			quoted = !quoted
+		case sql[i] == ';' && !quoted:
+			if s := strings.TrimSpace(sql[start : i+1]); s != ";" {
+				statements = append(statements, s)
+			}
+			start = i + 1
+		}
+	}
+	if s := strings.TrimSpace(sql[start:]); s != "" {
+		statements = append(statements, s)
+	}
+	return statements
+}
+
+// trySQL runs statements under a savepoint and undoes them when one fails. The
+// error is the server's.
+func trySQL(ctx context.Context, tx pgx.Tx, sql string) error {
+	savepoint, err := tx.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+	if err == nil {
+		return savepoint.Commit(ctx)
+	}
+	return errors.CombineErrors(err, savepoint.Rollback(ctx))
+}
+
+func describeFailure(e Entry, sql string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = errors.Wrapf(err, "create %s on the target", e.Object())
+	if len(sql) > shownStatement {
+		sql = strings.ToValidUTF8(sql[:shownStatement], "") + "…"
+	}
+	err = errors.WithDetail(err, "statement: "+sql)
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return err
+	}
+	if pgErr.Detail != "" {
+		err = errors.WithDetail(err, pgErr.Detail)
+	}
+	if h := hint(e, pgErr.Code); h != "" {
+		err = errors.WithHint(err, h)
+	}
+	return err
+}
+
+// message is the server's own text: `permission denied for schema app (42501)`.
+func message(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Message + " (" + pgErr.Code + ")"
+	}
+	return err.Error()
+}
+
+func firstLine(sql string) string {
+	line, rest, _ := strings.Cut(sql, "\n")
+	if rest != "" {
+		line += " …"
+	}
+	return line
+}
