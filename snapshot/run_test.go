@@ -26,6 +26,7 @@ const uglySchema = `
 	CREATE TABLE leaf1 PARTITION OF root FOR VALUES FROM (0) TO (100);
 	CREATE TABLE leaf2 (note text, id int);
 	ALTER TABLE root ATTACH PARTITION leaf2 FOR VALUES FROM (100) TO (200);
+	CREATE TABLE reordered (a int, b int);
 	CREATE TABLE parent (id int);
 	CREATE TABLE child () INHERITS (parent);`
 
@@ -36,17 +37,19 @@ const uglyRows = `
 	INSERT INTO nothing SELECT FROM generate_series(1, 3);
 	INSERT INTO wide SELECT g, repeat(md5(g::text), g * 3000), decode(repeat(md5(g::text), 5000), 'hex') FROM generate_series(1, 20) g;
 	INSERT INTO root SELECT g, 'p' || g FROM generate_series(0, 199) g;
+	INSERT INTO reordered VALUES (1, 2);
 	INSERT INTO parent VALUES (1), (2);
 	INSERT INTO child VALUES (3);`
 
 func uglyTables(binary bool) []snapshot.Table {
 	tables := []snapshot.Table{
 		{Namespace: `My "Schema"`, Name: "Select", Columns: []string{"Ünï", "Id", `a"b`}},
-		{Namespace: "public", Name: "identity", Columns: []string{"id", "note"}},
+		{Namespace: "public", Name: "identity"},
 		{Namespace: "public", Name: "nothing"},
 		{Namespace: "public", Name: "vacant", Columns: []string{"id", "note"}},
 		{Namespace: "public", Name: "wide", Columns: []string{"id", "big", "bytes"}, Bytes: 1 << 20},
-		{Namespace: "public", Name: "root", Columns: []string{"id", "note"}, Descendants: true},
+		{Namespace: "public", Name: "root", Descendants: true},
+		{Namespace: "public", Name: "reordered"},
 		{Namespace: "public", Name: "parent", Columns: []string{"id"}},
 		{Namespace: "public", Name: "child", Columns: []string{"id"}},
 	}
@@ -68,7 +71,7 @@ func TestRun_CopiesEveryKindOfTable(t *testing.T) {
 			t.Parallel()
 			source, target := databases(t)
 			pgtest.Exec(t, source, uglySchema, uglyRows)
-			pgtest.Exec(t, target, uglySchema)
+			pgtest.Exec(t, target, uglySchema, "DROP TABLE reordered; CREATE TABLE reordered (b int, extra int DEFAULT 7, a int)")
 			tables := uglyTables(tc.binary)
 			if tc.truncate {
 				pgtest.Exec(t, target, uglyRows)
@@ -90,9 +93,10 @@ func TestRun_CopiesEveryKindOfTable(t *testing.T) {
 			for _, table := range []string{`"My ""Schema"""."Select"`, "identity", "nothing", "vacant", "wide", "root", "leaf2", "parent", "child"} {
 				hasRows(t, target, table, rowsOf(t, source, table))
 			}
+			hasRows(t, target, "reordered", [][]string{{"(2,7,1)"}})
 			want := map[string]string{
 				`My "Schema".Select`: "5", "public.identity": "1000", "public.nothing": "3", "public.vacant": "0", "public.wide": "20",
-				"public.root": "200", "public.parent": "2", "public.child": "1",
+				"public.root": "200", "public.reordered": "1", "public.parent": "2", "public.child": "1",
 			}
 			ledger := pgtest.Query(t, target, "SELECT name, rows FROM ledger")
 			if len(ledger) != len(want) {

@@ -12,7 +12,7 @@ type Table struct {
 	// Namespace and Name are the same on both sides.
 	Namespace, Name string
 	// Columns are the columns to copy, by the names they have on both sides,
-	// without generated ones. Empty only for a table that has none to copy.
+	// without generated ones. Default: all of the source table.
 	Columns []string
 	// Where is an SQL condition over the table's columns that chooses the rows, as
 	// a publication's row filter is printed. It is trusted. Default: all rows.

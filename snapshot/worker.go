@@ -60,7 +60,11 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 	if err != nil {
 		return err
 	}
-	read, written, err := w.pipe.run(ctx, t.copyTo(), t.copyFrom(frozen), func(n int64) {
+	listed := *t
+	if listed.Columns, err = w.columns(ctx, t); err != nil {
+		return err
+	}
+	read, written, err := w.pipe.run(ctx, listed.copyTo(), listed.copyFrom(frozen), func(n int64) {
 		result.Bytes += n
 		result.Elapsed = time.Since(began)
 		o.Progress(Progress{Table: t, State: Copying, Result: result})
@@ -83,6 +87,21 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 		slog.Int64("rows", result.Rows), slog.Int64("bytes", result.Bytes), slog.Duration("elapsed", result.Elapsed))
 	o.Progress(Progress{Table: t, State: Done, Result: result})
 	return nil
+}
+
+// columns returns the columns to copy, by name: the order on the target may differ.
+func (w *worker) columns(ctx context.Context, t *Table) ([]string, error) {
+	if len(t.Columns) > 0 {
+		return t.Columns, nil
+	}
+	const query = `SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass
+		AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`
+	rows, err := w.source.Query(ctx, query, t.quoted())
+	if err != nil {
+		return nil, errors.Wrap(err, "list the columns of the source table")
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return columns, errors.Wrap(err, "list the columns of the source table")
 }
 
 // truncate empties the target table if that is asked for, and says whether the
