@@ -1,0 +1,142 @@
+package applier_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/walferry/walferry/applier"
+	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+// replica is a source database with a slot, and a target that follows it.
+type replica struct {
+	source, target string
+	// options are those of the next run, but for Connect and Checkpoint.
+	options applier.Options
+	binary  bool
+}
+
+// newReplica creates both databases with the same statements.
+func newReplica(t *testing.T, schema ...string) *replica {
+	t.Helper()
+	sourceMajor, targetMajor := pgtest.Majors()
+	r := &replica{
+		source: pgtest.Server(t, sourceMajor).Database(t, schema...),
+		target: pgtest.Server(t, targetMajor).Database(t, schema...),
+	}
+	pgtest.Exec(t, r.target, `CREATE SCHEMA progress`,
+		`CREATE TABLE progress.checkpoint (lsn pg_lsn, commit_lsn pg_lsn, transactions bigint, changes bigint, missed bigint)`,
+		`INSERT INTO progress.checkpoint VALUES ('0/0', '0/0', 0, 0, 0)`)
+	return r
+}
+
+// publish creates the publication and the slot; what happened before is not streamed.
+func (r *replica) publish(t *testing.T, publication string) {
+	t.Helper()
+	pgtest.Exec(t, r.source, "CREATE PUBLICATION p "+publication)
+	pgtest.Query(t, r.source, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", r.slot(t))
+}
+
+// slot is a name that is unique on the server.
+func (r *replica) slot(t *testing.T) string {
+	t.Helper()
+	return pgtest.Query(t, r.source, "SELECT current_database()")[0][0]
+}
+
+// connect opens a target connection as an engine would.
+func (r *replica) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, r.target)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Exec(ctx, "SET search_path = ''; SET session_replication_role = replica; SET timezone = 'UTC'")
+	return conn, err
+}
+
+// checkpoint implements [applier.Checkpointer] on the table of newReplica.
+type checkpoint struct{}
+
+func (checkpoint) Save(ctx context.Context, conn *pgx.Conn, c applier.Checkpoint) error {
+	var missed int64
+	for _, m := range c.Missed {
+		missed += m.Updates + m.Deletes
+	}
+	tag, err := conn.Exec(ctx, `UPDATE progress.checkpoint SET lsn = $1::text::pg_lsn, commit_lsn = $2::text::pg_lsn,
+		transactions = transactions + $3, changes = changes + $4, missed = missed + $5 WHERE lsn <= $1::text::pg_lsn`,
+		c.EndLSN.String(), c.CommitLSN.String(), c.Transactions, c.Changes, missed)
+	if err == nil && tag.RowsAffected() != 1 {
+		return errors.Mark(errors.New("the checkpoint went back"), applier.ErrFenced)
+	}
+	return err
+}
+
+// applier returns one for the next run, from the checkpoint on.
+func (r *replica) applier(t *testing.T) *applier.Applier {
+	t.Helper()
+	options := r.options
+	options.Connect, options.Checkpoint = r.connect, checkpoint{}
+	start, err := pglogrepl.ParseLSN(pgtest.Query(t, r.target, "SELECT lsn FROM progress.checkpoint")[0][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Start = start
+	return applier.New(options)
+}
+
+// follow applies all that the source has committed.
+func (r *replica) follow(t *testing.T) (applier.Stats, error) {
+	t.Helper()
+	a := r.applier(t)
+	group, ctx := errgroup.WithContext(t.Context())
+	group.Go(func() error { return a.Run(ctx) })
+	group.Go(func() error {
+		defer a.Close()
+		return r.feed(ctx, t, a)
+	})
+	err := group.Wait()
+	return a.Stats(), err
+}
+
+// feed hands what the slot holds to h, and leaves it in the slot.
+func (r *replica) feed(ctx context.Context, t *testing.T, h decoder.Handler) error {
+	t.Helper()
+	conn, err := pgx.Connect(ctx, r.source)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx) //nolint:errcheck // only read from
+	rows, err := conn.Query(ctx, `SELECT lsn::text, data FROM pg_logical_slot_peek_binary_changes(
+		current_database(), NULL, NULL, 'proto_version', '1', 'publication_names', 'p', 'binary', $1)`, strconv.FormatBool(r.binary))
+	if err != nil {
+		return err
+	}
+	assembler := decoder.NewAssembler(decoder.AssemblerOptions{}, h)
+	var position string
+	var data []byte
+	_, err = pgx.ForEachRow(rows, []any{&position, &data}, func() error {
+		lsn, err := pglogrepl.ParseLSN(position)
+		if err != nil {
+			return err
+		}
+		return assembler.Push(lsn, data)
+	})
+	return errors.CombineErrors(err, assembler.Close())
+}
+
+// mustFollow fails the test unless source and target are equal afterwards.
+func (r *replica) mustFollow(t *testing.T) applier.Stats {
+	t.Helper()
+	stats, err := r.follow(t)
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	pgtest.Compare(t, r.source, r.target)
+	return stats
+}
