@@ -12,7 +12,7 @@ func ownerSQL(t item) string {
 	if t.owner == "" || t.drop == "" {
 		return ""
 	}
-	object := ""
+	var object string
 	switch t.desc {
 	case "COLLATION", "CONVERSION", "DOMAIN", "FOREIGN TABLE", "MATERIALIZED VIEW", "SEQUENCE", "STATISTICS",
 		"TABLE", "TEXT SEARCH DICTIONARY", "TEXT SEARCH CONFIGURATION", "TYPE", "VIEW",

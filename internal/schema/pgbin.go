@@ -63,7 +63,7 @@ func choosePGBin(ctx context.Context, dirs []string, named bool, sourceMajor int
 	var seen []string
 	for _, dir := range dirs {
 		b := PGBin{Dump: filepath.Join(dir, "pg_dump"), Restore: filepath.Join(dir, "pg_restore")}
-		if dir == "" || !isProgram(b.Dump) || !isProgram(b.Restore) {
+		if dir == "" || !isProgram(b.Dump) || !isProgram(b.Restore) || !named && isWrapper(b.Dump) {
 			continue
 		}
 		major, err := dumpMajor(ctx, b.Dump)
@@ -85,11 +85,12 @@ func choosePGBin(ctx context.Context, dirs []string, named bool, sourceMajor int
 		return best, nil
 	}
 	err := errors.Newf("find pg_dump and pg_restore of PostgreSQL %d or newer", sourceMajor)
-	if len(seen) > 0 {
+	switch {
+	case len(seen) > 0:
 		err = errors.WithDetail(err, strings.Join(seen, "; "))
-	} else if named {
+	case named:
 		err = errors.WithDetail(err, "the named directory holds no pg_dump and pg_restore: "+dirs[0])
-	} else {
+	default:
 		err = errors.WithDetail(err, "none was found on PATH or in the usual places")
 	}
 	return PGBin{}, errors.WithHintf(err,
@@ -99,13 +100,14 @@ func choosePGBin(ctx context.Context, dirs []string, named bool, sourceMajor int
 
 func isProgram(path string) bool {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return false
-	}
-	// Debian's pg_wrapper chooses a version by the local clusters. What it would
-	// run is in the usual places by itself.
-	real, err := filepath.EvalSymlinks(path)
-	return err == nil && filepath.Base(real) != "pg_wrapper"
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// isWrapper recognizes Debian's pg_wrapper, which chooses a version by the local
+// clusters. What it would run is in the usual places by itself.
+func isWrapper(path string) bool {
+	target, err := filepath.EvalSymlinks(path)
+	return err == nil && filepath.Base(target) == "pg_wrapper"
 }
 
 // Debian's wrapper says "pg_dump (PostgreSQL) 15.18 (Debian …)", beta versions

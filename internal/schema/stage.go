@@ -147,7 +147,7 @@ func arrange(items []item, o Options) ([]Entry, []LeftOut) {
 			case d.stage == "":
 				// What belongs to an object that has no entry has none either.
 				if !p.silent && p.leftOut == "" {
-					p = placement{silent: d.silent, leftOut: d.leftOut}
+					p = placement{silent: true}
 				}
 			case p.stage == "":
 			case d.stage.rank() > p.stage.rank():

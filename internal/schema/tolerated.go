@@ -68,9 +68,9 @@ func hint(e Entry, code string) string {
 		return "install the extension on the target's server, or leave it out"
 	case code == insufficientPrivilege:
 		return "give the target's role the right, or make the object there as a superuser and run the same command again"
-	case code == undefinedObject:
+	case slices.Contains([]string{undefinedObject, "42P01", "42883", "42703", "3F000"}, code):
 		return "make what is missing on the target, and run the same command again"
-	case strings.HasPrefix(code, "42") && strings.HasPrefix(code, "42P0") || code == duplicateObject:
+	case slices.Contains([]string{duplicateSchema, duplicateObject, "42P07", "42723"}, code):
 		return "the target holds an object of that name; drop it, or migrate with --no-schema when its schema is complete"
 	case code == "42601":
 		return "the target's version may not know the syntax"

@@ -1,0 +1,100 @@
+package schema_test
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/schema"
+)
+
+//go:embed testdata/own.sql
+var ownSQL string
+
+const makeOwner = `DO $$ BEGIN CREATE ROLE walferry_schema_owner; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`
+
+// The definitions of an ugly database, run one by one, make a database whose
+// dump is the same text as that of one that pg_restore made.
+func TestDump_RestoresTheSame(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ source, target int }{{13, 13}, {13, 18}, {15, 15}, {15, 17}, {18, 18}} {
+		t.Run(fmt.Sprintf("%d to %d", c.source, c.target), func(t *testing.T) {
+			t.Parallel()
+			sourceServer, targetServer := pgtest.Server(t, c.source), pgtest.Server(t, c.target)
+			pgtest.Exec(t, sourceServer.URI("postgres"), makeOwner)
+			pgtest.Exec(t, targetServer.URI("postgres"), makeOwner)
+			source, target := sourceServer.Database(t, uglySQL), targetServer.Database(t)
+			want := referenceScript(t, source, targetServer.Database(t), c.target)
+			pgtest.Exec(t, source, ownSQL)
+			entries, leftOut := dump(t, source, c.target, schema.Options{})
+			pgtest.Exec(t, source, "ALTER SUBSCRIPTION incoming SET (slot_name = NONE)", "DROP SUBSCRIPTION incoming")
+
+			if warnings := restore(t, connect(t, target), entries); len(warnings) > 0 {
+				t.Errorf("warnings: %s", strings.Join(warnings, "\n"))
+			}
+			sameText(t, script(t, target, c.target), want)
+			if len(leftOut) != 1 || leftOut[0].Kind != "SUBSCRIPTION" || leftOut[0].Name != "incoming" {
+				t.Errorf("left out: %v", leftOut)
+			}
+			filled := pgtest.Query(t, target, "SELECT string_agg(matviewname, ' ' ORDER BY matviewname) FROM pg_matviews WHERE ispopulated")
+			if filled[0][0] != "summary summary2" {
+				t.Errorf("filled: %v", filled)
+			}
+		})
+	}
+}
+
+func TestDump_Stages(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, 15)
+	pgtest.Exec(t, server.URI("postgres"), makeOwner)
+	entries, _ := dump(t, server.Database(t, uglySQL), 15, schema.Options{})
+	kinds := map[schema.Stage][]string{}
+	stages := map[string]schema.Stage{}
+	for _, e := range entries {
+		if !slices.Contains(kinds[e.Stage], e.Kind) {
+			kinds[e.Stage] = append(kinds[e.Stage], e.Kind)
+		}
+		stages[e.Object()] = e.Stage
+	}
+	if got, want := strings.Join(kinds[schema.Index], ", "), "CONSTRAINT, INDEX, COMMENT, INDEX ATTACH, STATISTICS, RULE"; got != want {
+		t.Errorf("stage Index: %s", got)
+	}
+	want := "CHECK CONSTRAINT, RULE, TRIGGER, COMMENT, FK CONSTRAINT, ROW SECURITY, POLICY, PUBLICATION, PUBLICATION TABLE, " +
+		"EVENT TRIGGER, MATERIALIZED VIEW DATA"
+	if got := strings.Join(kinds[schema.Finish], ", "); got != want {
+		t.Errorf("stage Finish: %s", got)
+	}
+	for object, want := range map[string]schema.Stage{
+		`RULE "app.grouped _RETURN"`:                            schema.Index,
+		`RULE "app.simple quiet"`:                               schema.Finish,
+		`COMMENT "app.CONSTRAINT "nick ""short""" ON customer"`: schema.PreData,
+		`COMMENT "app.INDEX customer_lower"`:                    schema.Index,
+		`COMMENT "app.TRIGGER always ON customer"`:              schema.Finish,
+	} {
+		if stages[object] != want {
+			t.Errorf("%s is in stage %q, want %q", object, stages[object], want)
+		}
+	}
+}
+
+// An entry's text is exactly the object's: what looks like the beginning of the
+// next one inside of a function's body changes nothing.
+func TestDump_TextInsideOfFunctions(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t, 15)
+	pgtest.Exec(t, server.URI("postgres"), makeOwner)
+	source := server.Database(t, uglySQL)
+	entries, _ := dump(t, source, 15, schema.Options{})
+	body := pgtest.Query(t, source, "SELECT prosrc FROM pg_proc WHERE proname = 'fake'")[0][0]
+	i := slices.IndexFunc(entries, func(e schema.Entry) bool { return e.Kind == "FUNCTION" && e.Name == "fake()" })
+	if i < 0 || !strings.Contains(entries[i].SQL, "$"+body+"$") {
+		t.Fatalf("entry of app.fake(): %q\nwant in it %q", entries[i].SQL, body)
+	}
+	if entries[i].OwnerSQL != `ALTER FUNCTION app.fake() OWNER TO "walferry_schema_owner";` {
+		t.Errorf("owner: %s", entries[i].OwnerSQL)
+	}
+}
