@@ -1,0 +1,322 @@
+package applier_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/applier"
+	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+func TestApplier_KilledAnywhereRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int, v text)`, `ALTER TABLE a REPLICA IDENTITY FULL`)
+	r.publish(t, "FOR ALL TABLES")
+	for range 6 {
+		pgtest.Exec(t, r.source, `INSERT INTO a SELECT i % 5, 'v' FROM generate_series(1, 40) i`,
+			`DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)`, `UPDATE a SET v = v || 'w' WHERE ctid = (SELECT max(ctid) FROM a)`)
+	}
+	r.options.MaxBatchBytes = 4000
+	// Each run dies a little later; what it left must be enough for the next one.
+	for reads := 1; ; reads += 3 {
+		a := r.applier(t)
+		ctx, kill := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		feeder := &countdown{Handler: a, left: reads, kill: kill}
+		feedErr := r.feed(t.Context(), t, feeder)
+		if feedErr == nil {
+			a.Close()
+		}
+		err := <-done
+		kill()
+		if err == nil && feedErr == nil {
+			break
+		}
+	}
+	pgtest.Compare(t, r.source, r.target)
+	counted := pgtest.Query(t, r.target, "SELECT transactions FROM progress.checkpoint")[0][0]
+	if counted != "18" {
+		t.Errorf("18 transactions were committed, %s applied", counted)
+	}
+}
+
+// countdown kills the run after a number of calls.
+type countdown struct {
+	decoder.Handler
+	left int
+	kill func()
+}
+
+func (c *countdown) Change(change *decoder.Change) error {
+	if c.left--; c.left == 0 {
+		c.kill()
+	}
+	return c.Handler.Change(change)
+}
+
+func TestApplier_Watermark(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`, `CREATE TABLE b (id int)`, `CREATE TABLE c (id int)`)
+	pgtest.Exec(t, r.target, `DROP TABLE c`, `ALTER TABLE b RENAME TO d`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `INSERT INTO a VALUES (1); INSERT INTO c VALUES (1)`, `INSERT INTO b VALUES (1)`)
+	watermark := lsn(t, r.source, "SELECT pg_current_wal_lsn()")
+	pgtest.Exec(t, r.source, `INSERT INTO a VALUES (2); TRUNCATE b, c; INSERT INTO b VALUES (2); TRUNCATE c`)
+	var asked atomic.Int64
+	r.options.Table = func(_ context.Context, relation *decoder.Relation) (applier.Route, error) {
+		asked.Add(1)
+		switch relation.Name {
+		case "a":
+			return applier.Route{Watermark: watermark}, nil
+		case "b":
+			return applier.Route{Name: "d"}, nil
+		default:
+			return applier.Route{Skip: true}, nil
+		}
+	}
+	if _, err := r.follow(t); err != nil {
+		t.Fatalf("%+v", err)
+	}
+	got := pgtest.Query(t, r.target, "SELECT 'a', id FROM a UNION ALL SELECT 'd', id FROM d ORDER BY 1, 2")
+	if len(got) != 2 || got[0][1] != "2" || got[1][1] != "2" {
+		t.Errorf("rows on the target: %v", got)
+	}
+}
+
+func lsn(t *testing.T, uri, query string) decoder.LSN {
+	t.Helper()
+	var l decoder.LSN
+	if err := l.Scan(pgtest.Query(t, uri, query)[0][0]); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestApplier_Errors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		schema string
+		target string
+		during string
+		stop   bool
+		want   []string // in the message
+		hint   string
+		detail string
+	}{
+		{
+			name: "a unique violation names the row", schema: `CREATE TABLE a (id int PRIMARY KEY, v text)`,
+			target: `INSERT INTO a VALUES (7, 'stranger')`, during: `INSERT INTO a SELECT i FROM generate_series(1, 20) i`,
+			want: []string{"apply INSERT on public.a in the transaction that committed at ", "23505"}, detail: "id = '7'", hint: "repair the row",
+		},
+		{
+			name: "a column that the target lacks", schema: `CREATE TABLE a (id int PRIMARY KEY, v varchar(7))`, target: `ALTER TABLE a DROP v`,
+			during: `INSERT INTO a VALUES (1, 'v')`, want: []string{"table public.a on the target lacks the column v"},
+			hint: `ALTER TABLE "public"."a" ADD COLUMN "v" character varying(7)`,
+		},
+		{
+			name: "a table that the target lacks", schema: `CREATE TABLE a (id int PRIMARY KEY)`, target: `DROP TABLE a`,
+			during: `INSERT INTO a VALUES (1)`, want: []string{"public.a", "no such table on the target"}, hint: "create the table on the target",
+		},
+		{
+			name: "a view on the target", schema: `CREATE TABLE a (id int PRIMARY KEY)`, target: `ALTER TABLE a RENAME TO b; CREATE VIEW a AS SELECT * FROM b`,
+			during: `INSERT INTO a VALUES (1)`, want: []string{"public.a", "not a table on the target"},
+		},
+		{
+			name: "a missing row when asked to stop", schema: `CREATE TABLE a (id int PRIMARY KEY, v int); INSERT INTO a VALUES (1), (2), (3)`, target: `DELETE FROM a WHERE id = 2`,
+			during: `UPDATE a SET v = 1`, stop: true, want: []string{"apply UPDATE on public.a", "the row is not on the target"}, detail: "id = '2'", hint: "--on-missing-row",
+		},
+		{
+			name: "a truncate that a foreign key of the target forbids", schema: `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`,
+			target: `CREATE TABLE x (a int REFERENCES a)`, during: `TRUNCATE b, a`, want: []string{"apply TRUNCATE of public.b, public.a", "0A000"},
+		},
+		{
+			name: "a value that does not fit", schema: `CREATE TABLE a (id int PRIMARY KEY, v text)`, target: `ALTER TABLE a ALTER v TYPE int USING v::int`,
+			during: `INSERT INTO a VALUES (1, '1'), (2, 'x')`, want: []string{"apply INSERT on public.a", "22P02"}, detail: "id = '2'", hint: "the type that it has on the source",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newReplica(t, c.schema)
+			pgtest.Exec(t, r.target, c.target)
+			r.publish(t, "FOR ALL TABLES")
+			if c.stop {
+				r.options.OnMissingRow = applier.MissingRowStop
+			}
+			pgtest.Exec(t, r.source, c.during)
+			_, err := r.follow(t)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("message %q does not say %q", err, want)
+				}
+			}
+			if hints := errors.FlattenHints(err); !strings.Contains(hints, c.hint) {
+				t.Errorf("hint %q does not say %q", hints, c.hint)
+			}
+			if details := errors.FlattenDetails(err); !strings.Contains(details, c.detail) {
+				t.Errorf("detail %q does not say %q", details, c.detail)
+			}
+			if got := pgtest.Query(t, r.target, "SELECT lsn FROM progress.checkpoint")[0][0]; got != "0/0" {
+				t.Errorf("the checkpoint moved to %s", got)
+			}
+		})
+	}
+}
+
+func TestApplier_RowFilterWithoutValue(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int PRIMARY KEY, ok bool, big text)`, `ALTER TABLE a ALTER big SET STORAGE EXTERNAL`,
+		`ALTER TABLE a REPLICA IDENTITY FULL`, `ALTER TABLE a REPLICA IDENTITY DEFAULT`, `INSERT INTO a VALUES (1, false, repeat('x', 5000))`)
+	pgtest.Exec(t, r.source, `ALTER TABLE a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, ok)`)
+	pgtest.Exec(t, r.target, `TRUNCATE a`)
+	r.publish(t, `FOR TABLE a WHERE (ok)`)
+	pgtest.Exec(t, r.source, `UPDATE a SET ok = true`)
+	_, err := r.follow(t)
+	if err == nil || !strings.Contains(err.Error(), "row filter") || errors.FlattenHints(err) == "" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestApplier_MissingRowsAreCounted(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int PRIMARY KEY, v int)`, `INSERT INTO a SELECT generate_series(1, 5)`)
+	pgtest.Exec(t, r.target, `DELETE FROM a WHERE id < 3`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `UPDATE a SET v = 1`, `DELETE FROM a WHERE id = 1`)
+	stats, err := r.follow(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stats.MissedUpdates != 2 || stats.MissedDeletes != 1 {
+		t.Errorf("missed: %+v", stats)
+	}
+	if got := pgtest.Query(t, r.target, "SELECT missed FROM progress.checkpoint")[0][0]; got != "3" {
+		t.Errorf("the checkpoints counted %s missed rows", got)
+	}
+}
+
+func TestApplier_EndedRefuses(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no target today")
+	a := applier.New(applier.Options{
+		Connect:    func(context.Context) (*pgx.Conn, error) { return nil, broken },
+		Checkpoint: checkpoint{}, MaxBatchBytes: 1,
+	})
+	if err := a.Run(t.Context()); !errors.Is(err, broken) {
+		t.Fatalf("Run: %v", err)
+	}
+	tx := &decoder.Transaction{CommitLSN: 1, EndLSN: 2}
+	relation := &decoder.Relation{OID: 1, Namespace: "public", Name: "a"}
+	for range 5 {
+		err := a.Begin(tx)
+		if err == nil {
+			err = a.Change(&decoder.Change{Op: decoder.Insert, Relation: relation, New: decoder.Tuple{}})
+		}
+		if !errors.Is(err, broken) {
+			t.Fatalf("a call after the end: %v", err)
+		}
+	}
+	if err := a.Idle(5, true); !errors.Is(err, broken) {
+		t.Errorf("Idle after the end: %v", err)
+	}
+	a.Close()
+}
+
+func TestApplier_OptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	err := applier.New(applier.Options{MaxBatchBytes: -1}).Run(t.Context())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"Connect", "Checkpoint", "MaxBatchBytes"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not name %s", err, want)
+		}
+	}
+}
+
+func TestApplier_Fenced(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `INSERT INTO a VALUES (1)`)
+	a := r.applier(t)
+	pgtest.Exec(t, r.target, `UPDATE progress.checkpoint SET lsn = 'FFFFFFFF/0'`)
+	done := make(chan error, 1)
+	go func() { done <- a.Run(t.Context()) }()
+	_ = r.feed(t.Context(), t, a)
+	a.Close()
+	if err := <-done; !errors.Is(err, applier.ErrFenced) {
+		t.Errorf("Run: %v", err)
+	}
+	if rows := pgtest.Query(t, r.target, "SELECT * FROM a"); len(rows) != 0 {
+		t.Errorf("rows stayed: %v", rows)
+	}
+}
+
+func TestApplier_IdleAdvances(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.target, `UPDATE progress.checkpoint SET lsn = '0/100'`)
+	a := r.applier(t)
+	if a.Applied() != 0x100 || a.Durable() != 0x100 {
+		t.Errorf("applied %s, durable %s before the start", a.Applied(), a.Durable())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	// A walsender's first keepalives may lie before the checkpoint.
+	for _, l := range []decoder.LSN{0x50, 0x200} {
+		if err := a.Idle(l, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pgtest.Eventually(t, "an urgent position is durable", func() bool { return a.Durable() == 0x200 })
+	if err := a.Idle(0x300, false); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Eventually(t, "a position is durable", func() bool { return a.Durable() == 0x300 })
+	tx := &decoder.Transaction{CommitLSN: 0x400, EndLSN: 0x410, CommitTime: time.Now()}
+	if err := a.Begin(tx); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Idle(0x500, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Commit(tx); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Eventually(t, "the transaction is durable", func() bool { return a.Durable() == 0x410 })
+	if got := lsn(t, r.target, "SELECT lsn FROM progress.checkpoint"); got != 0x410 {
+		t.Errorf("the checkpoint is at %s", got)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestApplier_ContainedTransactionsAreDropped(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `INSERT INTO a VALUES (1)`)
+	r.mustFollow(t)
+	pgtest.Exec(t, r.source, `INSERT INTO a VALUES (2)`)
+	// The slot still holds the first one, too.
+	if stats := r.mustFollow(t); stats.Transactions != 1 {
+		t.Errorf("applied: %+v", stats)
+	}
+}
