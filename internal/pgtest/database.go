@@ -92,18 +92,21 @@ func dropSlots(ctx context.Context, conn *pgx.Conn, database string) (bool, erro
 	return slots == 0, nil
 }
 
+// loggedBytes is how much of a line of the server's log is shown.
+const loggedBytes = 500
+
 // logOf returns the last lines that the server logged about a database.
 func (c *Cluster) logOf(database string) string {
 	var b strings.Builder
 	var lines []string
 	for line := range strings.Lines(c.LogTail(2000)) {
 		if strings.Contains(line, database) {
-			lines = append(lines, line)
+			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
 	for _, line := range lines[max(0, len(lines)-20):] {
 		b.WriteString("\n  ")
-		b.WriteString(strings.TrimSpace(line))
+		b.WriteString(strings.ToValidUTF8(line[:min(len(line), loggedBytes)], ""))
 	}
 	return b.String()
 }
