@@ -10,8 +10,8 @@ import (
 	"github.com/cockroachdb/errors"
 )
 
-// flushReport is how often a moved flush position is noticed.
-const flushReport = 100 * time.Millisecond
+// moveReport is how often moved positions are noticed.
+const moveReport = 100 * time.Millisecond
 
 // feedback reports positions to the server. Only one goroutine at a time may
 // call report: the one in run, and the stream's own after run has returned.
@@ -27,10 +27,10 @@ type feedback struct {
 	// heard is when the server was last heard, in nanoseconds since 1970.
 	heard atomic.Int64
 
-	sentAt    time.Time
-	sentFlush LSN
-	askedFor  int64
-	message   [headerBytes + 34]byte
+	sentAt               time.Time
+	sentFlush, sentApply LSN
+	askedFor             int64
+	message              [headerBytes + 34]byte
 }
 
 // now asks for a report at once, without waiting for it.
@@ -44,7 +44,7 @@ func (f *feedback) now() {
 // run reports until ctx is done or the connection fails. The stream notices the
 // failure itself, with the server's last words if there are any.
 func (f *feedback) run(ctx context.Context) error {
-	tick := time.NewTicker(min(flushReport, f.interval))
+	tick := time.NewTicker(min(moveReport, f.interval))
 	defer tick.Stop()
 	for due := true; ; {
 		if due {
@@ -58,9 +58,14 @@ func (f *feedback) run(ctx context.Context) error {
 		case <-f.wake:
 			due = true
 		case <-tick.C:
-			due = f.positions.Flushed() != f.sentFlush || time.Since(f.sentAt) >= f.interval || f.silent()
+			due = f.moved() || time.Since(f.sentAt) >= f.interval || f.silent()
 		}
 	}
+}
+
+// moved reports that the source has not yet been told the newest positions.
+func (f *feedback) moved() bool {
+	return f.positions.Flushed() != f.sentFlush || max(f.positions.Applied(), f.sentFlush) != f.sentApply
 }
 
 // silent reports that the server was not heard for half of its time and was not
@@ -89,7 +94,7 @@ func (f *feedback) report() error {
 	b = binary.BigEndian.AppendUint64(b, uint64(apply))
 	b = binary.BigEndian.AppendUint64(b, uint64(now.UnixMicro()-epoch))
 	b = append(b, ask)
-	f.sentAt, f.sentFlush = now, flush
+	f.sentAt, f.sentFlush, f.sentApply = now, flush, apply
 	return f.write(b)
 }
 

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/pgtest"
 	"github.com/walferry/walferry/internal/source"
@@ -19,13 +17,13 @@ func sourceMajor() int {
 	return major
 }
 
-func connect(t *testing.T, uri string, opts ...conninfo.Option) *source.Conn {
+func connect(t *testing.T, uri string) *source.Conn {
 	t.Helper()
 	info, err := conninfo.Parse("source", uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := source.Connect(t.Context(), info, nil, opts...)
+	c, err := source.Connect(t.Context(), info, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +64,4 @@ func (r *received) push(_ source.LSN, payload []byte) error {
 		r.end = source.LSN(binary.BigEndian.Uint64(payload[10:]))
 	}
 	return nil
-}
-
-// walLSN is where the WAL of the source stands.
-func walLSN(t *testing.T, conn *pgx.Conn) source.LSN {
-	t.Helper()
-	var lsn source.LSN
-	if err := conn.QueryRow(t.Context(), "SELECT pg_catalog.pg_current_wal_lsn()::text").Scan(&lsn); err != nil {
-		t.Fatal(err)
-	}
-	return lsn
 }
