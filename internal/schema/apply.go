@@ -9,8 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// shownStatement bounds the text of a statement in an error's detail.
-const shownStatement = 2000
+// Bounds of a statement's text in an error's detail and in a warning.
+const (
+	shownStatement = 2000
+	shownInWarning = 160
+)
 
 // prepareSQL are the settings that pg_restore begins with. Those that not every
 // version has are in the caller's hands.
@@ -42,7 +45,7 @@ func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) 
 	try := func(sql string, tolerated func(error) bool) error {
 		err := trySQL(ctx, tx, sql)
 		if err != nil && tolerated(err) {
-			warnings = append(warnings, message(err)+": "+firstLine(sql))
+			warnings = append(warnings, message(err)+": "+oneLine(sql))
 			return nil
 		}
 		return describeFailure(e, sql, err)
@@ -135,10 +138,11 @@ func message(err error) string {
 	return err.Error()
 }
 
-func firstLine(sql string) string {
-	line, rest, _ := strings.Cut(sql, "\n")
-	if rest != "" {
-		line += " …"
+// oneLine shortens a statement for a warning.
+func oneLine(sql string) string {
+	line := strings.Join(strings.Fields(sql), " ")
+	if len(line) > shownInWarning {
+		line = strings.ToValidUTF8(line[:shownInWarning], "") + "…"
 	}
 	return line
 }

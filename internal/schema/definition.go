@@ -13,6 +13,10 @@ func newEntry(t item, stage Stage, noOwner bool) Entry {
 		ID: t.id, Kind: t.desc, Schema: t.namespace, Name: t.tag, Owner: t.owner,
 		SQL: strings.TrimSpace(t.definition), Dependencies: t.dependencies, Stage: stage,
 	}
+	if t.desc == "MATERIALIZED VIEW DATA" {
+		// It sees what policies let the view's owner see, as on the source.
+		e.SQL = withSetting("row_security", "on", "off", e.SQL)
+	}
 	if t.accessMethod != "" {
 		if t.relkind == 'p' {
 			// It has no storage of its own; new partitions take the method from it.

@@ -1,5 +1,7 @@
 package schema
 
+import "strconv"
+
 // Stage says when an entry runs.
 type Stage string
 
@@ -50,13 +52,13 @@ type Entry struct {
 	Stage        Stage
 }
 
-// Object names the entry in messages: `TABLE "app.orders"`.
+// Object names the entry in messages, on one line: `TABLE "app.orders"`.
 func (e *Entry) Object() string {
 	name := e.Name
 	if e.Schema != "" {
 		name = e.Schema + "." + name
 	}
-	return e.Kind + ` "` + name + `"`
+	return e.Kind + " " + strconv.Quote(name)
 }
 
 // LeftOut is an object of the source that no entry stands for.

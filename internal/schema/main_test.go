@@ -54,18 +54,20 @@ func findPGBin(t *testing.T, major int) schema.PGBin {
 	return bin
 }
 
+type warning struct{ object, message string }
+
 // restore runs entries, each in a transaction of its own, and returns the
 // warnings.
-func restore(t *testing.T, conn *pgx.Conn, entries []schema.Entry) []string {
+func restore(t *testing.T, conn *pgx.Conn, entries []schema.Entry) []warning {
 	t.Helper()
-	var warnings []string
+	var warnings []warning
 	for _, e := range entries {
-		warning, err := apply(t, conn, e)
+		message, err := apply(t, conn, e)
 		if err != nil {
 			t.Errorf("%v\n%s", err, errors.FlattenDetails(err))
 		}
-		if warning != "" {
-			warnings = append(warnings, e.Object()+": "+warning)
+		if message != "" {
+			warnings = append(warnings, warning{e.Object(), message})
 		}
 	}
 	return warnings

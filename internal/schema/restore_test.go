@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/walferry/walferry/internal/pgtest"
 	"github.com/walferry/walferry/internal/schema"
 )
@@ -33,7 +36,7 @@ func TestDump_RestoresTheSame(t *testing.T) {
 			pgtest.Exec(t, source, "ALTER SUBSCRIPTION incoming SET (slot_name = NONE)", "DROP SUBSCRIPTION incoming")
 
 			if warnings := restore(t, connect(t, target), entries); len(warnings) > 0 {
-				t.Errorf("warnings: %s", strings.Join(warnings, "\n"))
+				t.Errorf("warnings: %v", warnings)
 			}
 			sameText(t, script(t, target, c.target), want)
 			if len(leftOut) != 1 || leftOut[0].Kind != "SUBSCRIPTION" || leftOut[0].Name != "incoming" {
@@ -69,11 +72,11 @@ func TestDump_Stages(t *testing.T) {
 		t.Errorf("stage Finish: %s", got)
 	}
 	for object, want := range map[string]schema.Stage{
-		`RULE "app.grouped _RETURN"`:                            schema.Index,
-		`RULE "app.simple quiet"`:                               schema.Finish,
-		`COMMENT "app.CONSTRAINT "nick ""short""" ON customer"`: schema.PreData,
-		`COMMENT "app.INDEX customer_lower"`:                    schema.Index,
-		`COMMENT "app.TRIGGER always ON customer"`:              schema.Finish,
+		`RULE "app.grouped _RETURN"`:                                  schema.Index,
+		`RULE "app.simple quiet"`:                                     schema.Finish,
+		`COMMENT "app.CONSTRAINT \"nick \"\"short\"\"\" ON customer"`: schema.PreData,
+		`COMMENT "app.INDEX customer_lower"`:                          schema.Index,
+		`COMMENT "app.TRIGGER always ON customer"`:                    schema.Finish,
 	} {
 		if stages[object] != want {
 			t.Errorf("%s is in stage %q, want %q", object, stages[object], want)
@@ -96,5 +99,44 @@ func TestDump_TextInsideOfFunctions(t *testing.T) {
 	}
 	if entries[i].OwnerSQL != `ALTER FUNCTION app.fake() OWNER TO "walferry_schema_owner";` {
 		t.Errorf("owner: %s", entries[i].OwnerSQL)
+	}
+}
+
+func TestDump_Options(t *testing.T) {
+	t.Parallel()
+	source := pgtest.Server(t, 15).Database(t, "CREATE SCHEMA app", "CREATE SCHEMA other", "CREATE TABLE app.a (a int)", "CREATE TABLE other.b (b int)")
+	conn := connect(t, source)
+	tx, err := conn.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var snapshot string
+	if err := tx.QueryRow(t.Context(), "SELECT pg_catalog.pg_export_snapshot()").Scan(&snapshot); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, source, "CREATE TABLE app.later (a int)")
+	entries, _ := dump(t, source, 15, schema.Options{Snapshot: snapshot, ExcludeSchemas: []string{"oth*"}, NoOwner: true})
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var objects []string
+	for _, e := range entries {
+		objects = append(objects, e.Object())
+		if e.OwnerSQL != "" {
+			t.Errorf("%s: %s", e.Object(), e.OwnerSQL)
+		}
+	}
+	if want := []string{`SCHEMA "app"`, `TABLE "app.a"`}; !slices.Equal(objects, want) {
+		t.Errorf("got %q, want %q", objects, want)
+	}
+}
+
+func TestDump_Failure(t *testing.T) {
+	t.Parallel()
+	_, _, err := schema.Dump(t.Context(), schema.Options{
+		PGBin: findPGBin(t, 15), Conninfo: pgtest.Server(t, 15).URI("no_such_database"),
+	})
+	if err == nil || !strings.Contains(errors.FlattenDetails(err), `database "no_such_database" does not exist`) {
+		t.Errorf("error %v, details %q", err, errors.FlattenDetails(err))
 	}
 }

@@ -11,27 +11,38 @@ import (
 const (
 	insufficientPrivilege = "42501"
 	undefinedObject       = "42704"
+	undefinedTable        = "42P01"
+	undefinedFunction     = "42883"
+	undefinedColumn       = "42703"
+	undefinedSchema       = "3F000"
 	invalidParameter      = "22023"
 	duplicateSchema       = "42P06"
 	duplicateObject       = "42710"
 	notSupported          = "0A000"
 )
 
+// missing are the errors of what belongs to an object that the target lacks. The
+// object's own entry has told why.
+var missing = []string{undefinedObject, undefinedTable, undefinedFunction, undefinedColumn, undefinedSchema}
+
 // tolerated holds, by kind, the errors of a definition that become warnings: the
 // rows arrive without it, and the target's role often may not make it.
 var tolerated = map[string][]string{
-	"COMMENT": {insufficientPrivilege},
+	"COMMENT": slices.Concat(missing, []string{insufficientPrivilege}),
 	// A role that the target does not have gets no right.
-	"ACL":         {insufficientPrivilege, undefinedObject},
-	"DEFAULT ACL": {insufficientPrivilege, undefinedObject},
+	"ACL":         slices.Concat(missing, []string{insufficientPrivilege}),
+	"DEFAULT ACL": slices.Concat(missing, []string{insufficientPrivilege}),
 	// The module that understands the label may be absent.
-	"SECURITY LABEL": {insufficientPrivilege, undefinedObject, invalidParameter},
-	"USER MAPPING":   {insufficientPrivilege, undefinedObject},
-	// Both need superuser as a rule.
+	"SECURITY LABEL": slices.Concat(missing, []string{insufficientPrivilege, invalidParameter}),
+	// These need superuser as a rule.
 	"EVENT TRIGGER":                {insufficientPrivilege},
 	"PUBLICATION":                  {insufficientPrivilege},
-	"PUBLICATION TABLE":            {insufficientPrivilege, undefinedObject},
-	"PUBLICATION TABLES IN SCHEMA": {insufficientPrivilege, undefinedObject},
+	"PUBLICATION TABLE":            slices.Concat(missing, []string{insufficientPrivilege}),
+	"PUBLICATION TABLES IN SCHEMA": slices.Concat(missing, []string{insufficientPrivilege}),
+	"FOREIGN DATA WRAPPER":         slices.Concat(missing, []string{insufficientPrivilege}),
+	"SERVER":                       slices.Concat(missing, []string{insufficientPrivilege}),
+	"USER MAPPING":                 slices.Concat(missing, []string{insufficientPrivilege}),
+	"FOREIGN TABLE":                slices.Concat(missing, []string{insufficientPrivilege}),
 }
 
 // toleratedOwner are the errors of an ownership that become warnings: the object
@@ -47,6 +58,10 @@ func isTolerated(e Entry, err error) bool {
 	switch {
 	case slices.Contains(tolerated[e.Kind], pgErr.Code):
 		return true
+	case e.Kind == "MATERIALIZED VIEW DATA":
+		// Its rows can be had again by one statement, whatever its query met; only
+		// what another try may cure is not passed over.
+		return !slices.Contains([]string{"08", "40", "53", "57", "58", "XX"}, pgErr.Code[:2])
 	case e.Kind == "SCHEMA" && e.Name == "public":
 		// Every database is born with it.
 		return pgErr.Code == duplicateSchema
@@ -68,7 +83,7 @@ func hint(e Entry, code string) string {
 		return "install the extension on the target's server, or leave it out"
 	case code == insufficientPrivilege:
 		return "give the target's role the right, or make the object there as a superuser and run the same command again"
-	case slices.Contains([]string{undefinedObject, "42P01", "42883", "42703", "3F000"}, code):
+	case slices.Contains(missing, code):
 		return "make what is missing on the target, and run the same command again"
 	case slices.Contains([]string{duplicateSchema, duplicateObject, "42P07", "42723"}, code):
 		return "the target holds an object of that name; drop it, or migrate with --no-schema when its schema is complete"
