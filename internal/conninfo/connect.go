@@ -110,6 +110,8 @@ func pins(major int, more params) string {
 		{"row_security", "off"},
 		{"statement_timeout", "0"},
 		{"lock_timeout", "0"},
+		// Compiling takes longer than any catalog query that it would speed up.
+		{"jit", "off"},
 		{"idle_in_transaction_session_timeout", "0"},
 	}
 	if major >= 14 {

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// errNo is the answer no, already printed.
+var errNo = errors.New("the answer is no")
+
+// printError writes an error with its details and hints, a line each.
+func printError(w io.Writer, err error) {
+	message(w, "error", err.Error())
+	details, hints := errors.GetAllDetails(err), errors.GetAllHints(err)
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		details, hints = append(details, pgErr.Detail), append(hints, pgErr.Hint)
+	}
+	seen := map[string]bool{"": true}
+	printOnce(w, "detail", details, seen)
+	printOnce(w, "hint", hints, seen)
+}
+
+func printOnce(w io.Writer, kind string, texts []string, seen map[string]bool) {
+	for _, text := range texts {
+		if !seen[text] {
+			seen[text] = true
+			message(w, kind, text)
+		}
+	}
+}
+
+func message(w io.Writer, kind, text string) {
+	// Nothing is left to tell when even stderr is gone.
+	_, _ = fmt.Fprintf(w, "walferry: %s: %s\n", kind, strings.TrimSpace(text))
+}

@@ -1,0 +1,61 @@
+// Command walferry moves a live PostgreSQL database to another server.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/engine"
+)
+
+// Exit statuses, as docs/reference/cli.md has them.
+const (
+	exitDone    = 0
+	exitError   = 1
+	exitNo      = 2 // asked, and the answer is no
+	exitStopped = 3 // by a signal, with the checkpoint saved
+)
+
+func main() {
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	stop := make(chan struct{})
+	go func() { // ends with the process
+		<-signals
+		close(stop)
+		<-signals
+		cancel()
+	}()
+	cmd := newRoot(&app{stop: stop, stdout: os.Stdout, stderr: os.Stderr})
+	err := cmd.ExecuteContext(ctx)
+	return exitStatus(err, os.Stderr)
+}
+
+// exitStatus prints an error the way PostgreSQL's programs do and chooses the exit status.
+func exitStatus(err error, stderr *os.File) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errNo):
+		return exitNo
+	case errors.Is(err, engine.ErrStopped):
+		printError(stderr, err)
+		return exitStopped
+	case errors.Is(err, engine.ErrBlocked):
+		printError(stderr, err)
+		return exitNo
+	}
+	printError(stderr, err)
+	return exitError
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// CleanupOptions say what is cleaned up.
+type CleanupOptions struct {
+	Connection
+
+	// Restore first restores what was held back or taken down on the target:
+	// foreign keys, triggers, identity columns.
+	Restore bool
+	// Confirm is shown what will be dropped and says whether to go on; nil means yes.
+	Confirm func(objects []string) (bool, error)
+}
+
+// Cleanup drops what the migration made on both sides and forgets it. It returns
+// what it dropped.
+func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
+	o.setDefaults()
+	e := &engine{o: MigrateOptions{Connection: o.Connection}}
+	defer e.close(ctx)
+	if e.dst, err = o.Target.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
+		return nil, err
+	}
+	if e.m, err = loadExisting(ctx, e.dst, o.Name); err != nil {
+		return nil, err
+	}
+	if err := target.Lock(ctx, e.dst, o.Name, lockWait); err != nil {
+		return nil, err
+	}
+	objects, held, err := e.leftovers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if held > 0 && !o.Restore {
+		err := errors.Newf("%d objects of the schema are still held back on the target", held)
+		err = errors.WithDetail(err, "foreign keys, triggers and the like; their definitions are kept in walferry.entry, which would be dropped")
+		return nil, errors.WithHint(err, "restore them with walferry cleanup --restore")
+	}
+	if o.Confirm != nil {
+		if ok, err := o.Confirm(objects); err != nil || !ok {
+			return nil, err
+		}
+	}
+	if o.Restore {
+		if err := e.restoreHeld(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if e.m.OwnsSlot || len(e.m.OwnedPublications) > 0 {
+		if e.src, err = o.Source.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
+			return nil, err
+		}
+		if dropped, err = dropReplication(ctx, e.src, e.m); err != nil {
+			return dropped, err
+		}
+	}
+	if err := target.Delete(ctx, e.dst, o.Name); err != nil {
+		return dropped, err
+	}
+	dropped = append(dropped, "migration "+o.Name+" on the target")
+	gone, err := target.Drop(ctx, e.dst)
+	if gone {
+		dropped = append(dropped, "schema walferry on the target")
+	}
+	return dropped, err
+}
+
+// leftovers names what will be dropped, and counts the entries that are held back.
+func (e *engine) leftovers(ctx context.Context) (objects []string, held int, err error) {
+	if e.m.OwnsSlot {
+		objects = append(objects, "replication slot "+e.m.Slot+" on the source")
+	}
+	for _, name := range e.m.OwnedPublications {
+		objects = append(objects, "publication "+name+" on the source")
+	}
+	objects = append(objects, "migration "+e.m.Name+" in schema walferry on the target")
+	entries, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
+	return objects, len(entries), err
+}
+
+// restoreHeld runs what is left of the schema, the indexes first: keys refer to them.
+func (e *engine) restoreHeld(ctx context.Context) error {
+	r := target.Restorer{
+		Migration: e.m.Name, Jobs: 1,
+		Connect: e.schemaConnection,
+	}
+	for _, stage := range []schema.Stage{schema.PreData, schema.Index, schema.Finish} {
+		if err := r.Run(ctx, stage); err != nil {
+			return err
+		}
+	}
+	return nil
+}

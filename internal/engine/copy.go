@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/sqltext"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+	"github.com/walferry/walferry/snapshot"
+)
+
+// copyTables copies every table that the ledger does not hold as copied: from
+// the snapshot of the slot when it was made in this attempt, else from a new
+// one, whose consistent point becomes the watermark of those tables.
+func (e *engine) copyTables(ctx context.Context, s *exported) error {
+	tables, err := e.pendingTables(ctx)
+	if err != nil || len(tables) == 0 {
+		return err
+	}
+	if err := e.setPhase(ctx, target.Copying); err != nil {
+		return err
+	}
+	if err := e.prepareTarget(ctx); err != nil {
+		return err
+	}
+	if s == nil && e.m.Slot != "" {
+		if s, err = e.newSnapshot(ctx); err != nil {
+			return err
+		}
+		defer s.close(ctx)
+	}
+	o := snapshot.Options{
+		Source: func(ctx context.Context) (*pgx.Conn, error) {
+			return e.o.Source.Connect(ctx, conninfo.WithPurpose("copy"))
+		},
+		Target: e.writeConnection("copy"),
+		Jobs:   e.o.Jobs, Logger: e.o.Logger,
+		Progress: e.copyProgress(ctx, tables),
+	}
+	var watermark pglogrepl.LSN
+	if s != nil {
+		o.SnapshotName, watermark = s.name, s.point
+	}
+	// The exporter would hold back the source's vacuum for as long as it lives.
+	o.Imported = func() { s.close(ctx) }
+	o.Ledger = ledger{migration: e.m.Name, watermark: watermark, notEmpty: e.o.IfNotEmpty}
+	return snapshot.Run(ctx, o, tables)
+}
+
+// writeConnection opens target connections that are ready to write.
+func (e *engine) writeConnection(purpose string) func(context.Context) (*pgx.Conn, error) {
+	return func(ctx context.Context) (*pgx.Conn, error) {
+		conn, err := e.o.Target.Connect(ctx, conninfo.WithPurpose(purpose))
+		if err != nil {
+			return nil, err
+		}
+		if err := target.Rung(e.m.Rung).Prepare(ctx, conn); err != nil {
+			return nil, errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx)))
+		}
+		return conn, nil
+	}
+}
+
+// copyProgress adds up what the tables report, and lets status see which are under way.
+func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func(snapshot.Progress) {
+	var estimated int64
+	for i := range tables {
+		estimated += tables[i].Bytes
+	}
+	e.report(func(v *status.Progress) {
+		v.TablesDone, v.TablesTotal, v.BytesTotal = 0, len(tables), estimated
+		v.BytesCopied, v.RowsCopied = 0, 0
+	})
+	moved := make(map[*snapshot.Table]int64, len(tables))
+	return func(p snapshot.Progress) {
+		e.report(func(v *status.Progress) {
+			v.BytesCopied += p.Result.Bytes - moved[p.Table]
+			moved[p.Table] = p.Result.Bytes
+			switch p.State {
+			case snapshot.Started:
+				v.Item = p.Table.String()
+				err := target.SetState(ctx, e.dst, e.m.Name, p.Table.Namespace, p.Table.Name, target.TableCopying, "")
+				if err != nil {
+					e.o.Logger.Debug("record that a table is being copied", "table", p.Table.String(), "reason", err)
+				}
+			case snapshot.Copying:
+			case snapshot.Done:
+				v.TablesDone++
+				v.RowsCopied += p.Result.Rows
+			}
+		})
+	}
+}
+
+// ledger records copied tables in the target's ledger.
+type ledger struct {
+	migration string
+	watermark pglogrepl.LSN
+	notEmpty  NotEmpty
+}
+
+var _ snapshot.Ledger = ledger{}
+
+// Begin implements [snapshot.Ledger]: it refuses rows that are not ours.
+func (l ledger) Begin(ctx context.Context, conn *pgx.Conn, t *snapshot.Table) error {
+	if l.notEmpty != Refuse {
+		return nil
+	}
+	from := sqltext.Ident(t.Namespace, t.Name)
+	if !t.Descendants {
+		from = "ONLY " + from
+	}
+	var holds bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")").Scan(&holds); err != nil {
+		return errors.Wrapf(err, "look for rows in %s on the target", t)
+	}
+	if !holds {
+		return nil
+	}
+	err := errors.Newf("table %s on the target holds rows already", t)
+	err = errors.WithHint(err, "empty it, or say what to do with --if-not-empty append or truncate")
+	return errors.Mark(err, ErrBlocked)
+}
+
+// Done implements [snapshot.Ledger].
+func (l ledger) Done(ctx context.Context, conn *pgx.Conn, t *snapshot.Table, r snapshot.Result) error {
+	return target.Copied(ctx, conn, l.migration, target.Table{
+		Namespace: t.Namespace, Name: t.Name, Watermark: l.watermark,
+		Rows: r.Rows, Bytes: r.Bytes, Seconds: r.Elapsed.Seconds(),
+	})
+}

@@ -1,0 +1,25 @@
+package engine_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// binary is walferry, built once for all tests of this package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "walferry-e2e-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "walferry")
+	build := exec.Command("go", "build", "-o", path, "github.com/walferry/walferry/cmd/walferry")
+	build.Stderr = os.Stderr
+	return path, build.Run()
+})

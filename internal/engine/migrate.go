@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/retry"
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// errAgain ends an attempt that has to begin anew at once, without an error to tell.
+var errAgain = errors.New("begin the attempt anew")
+
+// Migrate runs a migration until it is stopped, fails, or has come as far as the
+// options ask. It resumes what it finds on the target.
+func Migrate(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
+	o.setDefaults()
+	e := &engine{o: o, command: target.Migrate}
+	// A wrong address or a missing right shows here, and is not retried.
+	if err := e.check(ctx); err != nil {
+		return nil, err
+	}
+	if e.o.DryRun {
+		return &status.Summary{SchemaVersion: status.SchemaVersion, Name: o.Name, Method: string(e.o.Method), Status: "checked"}, nil
+	}
+	var summary *status.Summary
+	err := e.attempts(ctx, func(ctx context.Context) (err error) {
+		summary, err = e.migrate(ctx)
+		return err
+	})
+	return summary, err
+}
+
+// attempts runs attempt until it succeeds, fails for good, or was retried for too
+// long. What a failed preparation left on the source is dropped then.
+func (e *engine) attempts(ctx context.Context, attempt func(context.Context) error) error {
+	patience, cancel := e.untilStopped(ctx) // a stop also ends the wait between attempts
+	defer cancel()
+	err := retry.Do(patience, retry.Policy{For: e.o.RetryFor}, e.o.Logger, func(_ context.Context, progress func()) error {
+		e.progressed = progress
+		for {
+			err := e.recordError(ctx, attempt(ctx))
+			e.close(ctx)
+			if !errors.Is(err, errAgain) {
+				return err
+			}
+		}
+	})
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil && e.stopped() {
+		err = ErrStopped
+	}
+	if e.m != nil && e.m.Phase == target.Preparing {
+		err = errors.CombineErrors(err, e.undo(ctx))
+	}
+	return err
+}
+
+// migrate is one attempt.
+func (e *engine) migrate(ctx context.Context) (*status.Summary, error) {
+	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	if e.m.Phase == target.Done {
+		return e.summary(ctx)
+	}
+	if err := e.bringOver(ctx); err != nil {
+		return nil, err
+	}
+	if e.m.Slot != "" {
+		if err := e.stream(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if e.m.Slot == "" || e.o.StopReplication {
+		if err := e.finish(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return e.summary(ctx)
+}
+
+// bringOver moves schema, rows and indexes, as far as that has not been done.
+func (e *engine) bringOver(ctx context.Context) error {
+	ctx, cancel := e.untilStopped(ctx)
+	defer cancel()
+	if err := e.restoreSchema(ctx); err != nil {
+		return err
+	}
+	snapshot, err := e.startReplication(ctx)
+	if err != nil {
+		return err
+	}
+	defer snapshot.close(ctx)
+	if err := e.copyTables(ctx, snapshot); err != nil {
+		return err
+	}
+	if err := e.restore(ctx, target.Indexing, schema.Index, e.o.Jobs); err != nil {
+		return err
+	}
+	return target.IndexesDone(ctx, e.dst, e.m.Name)
+}
+
+// begin connects, locks the migration, and records it when it is new.
+func (e *engine) begin(ctx context.Context) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	if err := target.Install(ctx, e.dst); err != nil {
+		return err
+	}
+	if err := e.takeOver(ctx); err != nil || e.m != nil {
+		return err
+	}
+	m := &target.Migration{
+		Name: e.o.Name, Command: e.command, Database: e.system.Database, SystemID: e.system.SystemID,
+		Phase: target.Preparing, Publications: []string{},
+	}
+	if e.o.Method != MethodDump {
+		m.Slot = e.slotName()
+		m.Publications = append(m.Publications, e.o.Publications...)
+	}
+	if err := target.Create(ctx, e.dst, m); err != nil {
+		return err
+	}
+	return e.takeOver(ctx)
+}
+
+// recordError leaves an attempt's error in the target, for status.
+func (e *engine) recordError(ctx context.Context, cause error) error {
+	if cause == nil || e.m == nil || e.dst == nil || e.dst.IsClosed() || errors.IsAny(cause, errAgain, ErrStopped) {
+		return cause
+	}
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
+	e.m.Error = cause.Error()
+	return errors.CombineErrors(cause, target.Save(ctx, e.dst, e.m))
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/applier"
+	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/status"
+)
+
+// Errors that a caller answers differently.
+var (
+	// ErrBlocked marks that preflight found something that stops the migration; nothing was changed.
+	ErrBlocked = errors.New("preflight found what blocks the migration")
+	// ErrStopped marks a run that was asked to stop and saved its progress.
+	ErrStopped = errors.New("stopped; run the same command again to resume")
+)
+
+// Switch is a setting that walferry decides by itself unless told.
+type Switch string
+
+// The positions of a switch.
+const (
+	Auto Switch = "auto"
+	On   Switch = "on"
+	Off  Switch = "off"
+)
+
+// NotEmpty says what to do with target tables that hold rows before the copy.
+type NotEmpty string
+
+// The answers to tables that are not empty.
+const (
+	Refuse        NotEmpty = "refuse"
+	Append        NotEmpty = "append"
+	TruncateFirst NotEmpty = "truncate"
+)
+
+// Method is how the data moves.
+type Method string
+
+// The methods: auto takes replication where preflight allows it, else dump.
+const (
+	MethodAuto        Method = "auto"
+	MethodReplication Method = "replication"
+	MethodDump        Method = "dump"
+)
+
+// Connection is what every command needs.
+type Connection struct {
+	Source, Target *conninfo.Info
+	// Name is the migration's name. Default: "default".
+	Name   string
+	Logger *slog.Logger
+	// Stop, when closed, asks the run to drain and save. A cancelled context aborts.
+	Stop <-chan struct{}
+	// Progress is called a few times a second, by one goroutine at a time; nil means nobody asks.
+	Progress func(status.Progress)
+}
+
+// StreamOptions say how changes are received and applied.
+type StreamOptions struct {
+	Slot         string
+	Publications []string
+	Binary       Switch
+	Streaming    Switch
+	OnMissingRow applier.MissingRowPolicy
+	// RetryFor is how long a lost connection is retried. Default: 10 minutes.
+	RetryFor time.Duration
+	// StartLSN is where to begin when the target has no checkpoint. Default: the slot's confirmed position.
+	StartLSN decoder.LSN
+	// EndLSN ends the run once every transaction that commits at or before it is durable. Default: none.
+	EndLSN decoder.LSN
+	// CreateSlot creates the slot of `stream` unless it exists.
+	CreateSlot bool
+	// SpillDir is where transactions that do not fit into memory wait. Default: the system's.
+	SpillDir string
+}
+
+// MigrateOptions say what a migration moves and when it ends.
+type MigrateOptions struct {
+	Connection
+	StreamOptions
+
+	Filter   catalog.Filter
+	Method   Method
+	NoSchema bool
+	NoOwner  bool
+	PGBin    string
+	// Jobs is how many tables are copied and indexes built at once. Default: the number of CPUs, at most 8.
+	Jobs       int
+	IfNotEmpty NotEmpty
+	// MaxReplicationLag ends the run once all is copied and what is applied is
+	// within this many bytes of the source's position; nil means never.
+	MaxReplicationLag *int64
+	// StopReplication then drains, sets sequences, restores what was held back and drops the replication objects.
+	StopReplication bool
+	// DryRun ends after preflight.
+	DryRun bool
+}
+
+func (o *MigrateOptions) setDefaults() {
+	o.Connection.setDefaults()
+	o.StreamOptions.setDefaults()
+	if o.Jobs <= 0 {
+		o.Jobs = min(runtime.NumCPU(), 8)
+	}
+	if o.Method == "" {
+		o.Method = MethodAuto
+	}
+	if o.IfNotEmpty == "" {
+		o.IfNotEmpty = Refuse
+	}
+}
+
+func (o *Connection) setDefaults() {
+	if o.Name == "" {
+		o.Name = "default"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(status.Progress) {}
+	}
+}
+
+func (o *StreamOptions) setDefaults() {
+	if o.RetryFor == 0 {
+		o.RetryFor = 10 * time.Minute
+	}
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// restoreSchema brings the source's schema to the target as far as it is needed
+// before the rows. The dump is taken once and kept on the target.
+func (e *engine) restoreSchema(ctx context.Context) error {
+	if e.o.NoSchema {
+		return nil
+	}
+	dumped, err := target.HasEntries(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return err
+	}
+	if !dumped {
+		if err := e.dumpSchema(ctx); err != nil {
+			return err
+		}
+	}
+	return e.restore(ctx, target.Preparing, schema.PreData, 1)
+}
+
+func (e *engine) dumpSchema(ctx context.Context) error {
+	bin, err := schema.FindPGBin(ctx, e.o.PGBin, e.major)
+	if err != nil {
+		return err
+	}
+	conninfo, env := e.o.Source.Child()
+	entries, leftOut, err := schema.Dump(ctx, schema.Options{
+		PGBin: bin, Conninfo: conninfo, Env: env, NoOwner: e.o.NoOwner, Logger: e.o.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	return target.AddEntries(ctx, e.dst, e.m.Name, entries, leftOut)
+}
+
+// restore runs the pending entries of one stage of the schema, in phase.
+func (e *engine) restore(ctx context.Context, phase target.Phase, stage schema.Stage, jobs int) error {
+	pending, err := target.PendingEntries(ctx, e.dst, e.m.Name, stage)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	if err := e.setPhase(ctx, phase); err != nil {
+		return err
+	}
+	r := target.Restorer{
+		Migration: e.m.Name, Jobs: jobs, Connect: e.schemaConnection,
+		Done: func(done, total int, entry target.Entry) {
+			e.report(func(v *status.Progress) {
+				v.EntriesDone, v.EntriesTotal, v.Item = done, total, entry.Kind+" "+entry.Entry.Name
+			})
+		},
+	}
+	return r.Run(ctx, stage)
+}
+
+// schemaConnection opens a target connection on which schema entries can run.
+func (e *engine) schemaConnection(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := e.o.Target.Connect(ctx, conninfo.WithPurpose("schema"))
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.Prepare(ctx, conn); err != nil {
+		return nil, errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx)))
+	}
+	return conn, nil
+}

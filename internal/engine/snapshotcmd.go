@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// Snapshot copies the rows of the chosen tables once, from one consistent
+// snapshot, into existing tables. It leaves nothing behind on either side but
+// the rows; an attempt that did not finish begins anew.
+func Snapshot(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
+	o.Method, o.NoSchema = MethodDump, true
+	o.setDefaults()
+	e := &engine{o: o, command: target.Snapshot}
+	if err := e.open(ctx); err != nil {
+		e.close(ctx)
+		return nil, err
+	}
+	e.close(ctx)
+	var summary *status.Summary
+	err := e.attempts(ctx, func(ctx context.Context) (err error) {
+		summary, err = e.snapshotOnce(ctx)
+		return err
+	})
+	return summary, err
+}
+
+// snapshotOnce is one attempt of [Snapshot].
+func (e *engine) snapshotOnce(ctx context.Context) (*status.Summary, error) {
+	ctx, cancel := e.untilStopped(ctx)
+	defer cancel()
+	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.listTables(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.copyTables(ctx, nil); err != nil {
+		return nil, err
+	}
+	if err := e.restore(ctx, target.CuttingOver, schema.Finish, 1); err != nil {
+		return nil, err
+	}
+	if err := target.IndexesDone(ctx, e.dst, e.m.Name); err != nil {
+		return nil, err
+	}
+	if err := e.setPhase(ctx, target.Done); err != nil {
+		return nil, err
+	}
+	summary, err := e.summary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := target.Delete(ctx, e.dst, e.m.Name); err != nil {
+		return nil, err
+	}
+	_, err = target.Drop(ctx, e.dst)
+	return summary, err
+}

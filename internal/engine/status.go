@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// Status reads the state of a migration from the target and the source, whether
+// a run is at work or not. A source that cannot be reached is reported in
+// blocked_by: the target's part is told all the same.
+func Status(ctx context.Context, o Connection) (*status.Status, error) {
+	o.setDefaults()
+	dst, err := o.Target.Connect(ctx, conninfo.WithPurpose("status"))
+	if err != nil {
+		return nil, err
+	}
+	defer closeConn(ctx, dst)
+	m, err := loadExisting(ctx, dst, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	d := status.Database{
+		Database: m.Database, Phase: string(m.Phase), Error: m.Error, Rung: m.Rung,
+		Slot:   status.Slot{Name: m.Slot},
+		Tables: []status.Table{}, Warnings: []string{}, BlockedBy: []string{}, Next: []string{},
+	}
+	if err := readTarget(ctx, dst, m, &d); err != nil {
+		return nil, err
+	}
+	if m.Slot != "" && m.Phase != target.Done {
+		if err := readSource(ctx, o.Source, m, &d); err != nil {
+			d.BlockedBy = append(d.BlockedBy, err.Error())
+		}
+	}
+	next(o, m, &d)
+	return &status.Status{SchemaVersion: status.SchemaVersion, Name: m.Name, Databases: []status.Database{d}}, nil
+}
+
+// loadExisting reads a migration that must exist.
+func loadExisting(ctx context.Context, dst *pgx.Conn, name string) (*target.Migration, error) {
+	installed, err := target.Installed(ctx, dst)
+	if err != nil {
+		return nil, err
+	}
+	var m *target.Migration
+	if installed {
+		if m, err = target.Load(ctx, dst, name); err != nil {
+			return nil, err
+		}
+	}
+	if m == nil {
+		err := errors.Newf("the target holds no migration %q", name)
+		return nil, errors.WithHint(err, "check --target and --name; walferry migrate starts one")
+	}
+	return m, nil
+}
+
+// readTarget fills in what the target knows.
+func readTarget(ctx context.Context, dst *pgx.Conn, m *target.Migration, d *status.Database) error {
+	h, err := target.Locked(ctx, dst, m.Name)
+	if err != nil {
+		return err
+	}
+	if h != nil {
+		d.Running = &status.Running{PID: h.PID, User: h.User, Address: h.Address, Since: h.Since}
+	} else if m.Error != "" {
+		d.Phase = string(target.Failed)
+	}
+	c, err := target.LoadCheckpoint(ctx, dst, m.Name)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		c = &target.Checkpoint{}
+	}
+	if !c.CommitTime.IsZero() {
+		d.Lag.Seconds = time.Since(c.CommitTime).Seconds()
+	}
+	d.LSN = status.LSNs{Source: pglogrepl.LSN(0).String(), Received: pglogrepl.LSN(0).String(), Applied: c.LSN.String(), Durable: c.LSN.String()}
+	tables, err := target.Tables(ctx, dst, m.Name)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		d.Tables = append(d.Tables, tableStatus(t))
+	}
+	warnings, err := target.Warnings(ctx, dst, m.Name)
+	for _, w := range warnings {
+		d.Warnings = append(d.Warnings, w.Kind+" "+w.Object+": "+w.Message)
+	}
+	return err
+}
+
+// readSource fills in what the source knows: its position, the slot's health.
+func readSource(ctx context.Context, info *conninfo.Info, m *target.Migration, d *status.Database) error {
+	src, err := info.Connect(ctx, conninfo.WithPurpose("status"))
+	if err != nil {
+		return err
+	}
+	defer closeConn(ctx, src)
+	err = src.QueryRow(ctx, `
+		SELECT w.lsn::text, coalesce(r.write_lsn, '0/0')::text,
+		       greatest(0, pg_catalog.pg_wal_lsn_diff(w.lsn, nullif($2::text::pg_lsn, '0/0')))::bigint
+		FROM (SELECT pg_catalog.pg_current_wal_flush_lsn() AS lsn) w
+		LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1
+		LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid`, m.Slot, d.LSN.Applied).
+		Scan(&d.LSN.Source, &d.LSN.Received, &d.Lag.Bytes)
+	if err != nil {
+		return errors.Wrap(err, "read the source's position")
+	}
+	if d.Lag.Bytes == 0 {
+		d.Lag.Seconds = 0
+	}
+	slot, err := source.ReadSlot(ctx, src, m.Slot)
+	switch {
+	case errors.Is(err, source.ErrSlotMissing) && m.ConsistentPoint == 0:
+		return nil // it has not been made yet
+	case errors.Is(err, source.ErrSlotMissing):
+		d.Slot.WALStatus = "missing"
+		d.BlockedBy = append(d.BlockedBy, err.Error()+" on the source")
+		return nil
+	case err != nil:
+		return err
+	}
+	d.Slot = status.Slot{
+		Name: slot.Name, Active: slot.Active, WALStatus: slot.WALStatus,
+		RetainedBytes: slot.RetainedBytes, SafeWALSize: slot.SafeWALBytes,
+	}
+	if slot.Lost() {
+		d.BlockedBy = append(d.BlockedBy, "replication slot "+slot.Name+" has lost WAL that it needs")
+	}
+	return nil
+}
+
+// next says what to run, in the order of urgency.
+func next(o Connection, m *target.Migration, d *status.Database) {
+	name := ""
+	if o.Name != "default" {
+		name = " --name " + o.Name
+	}
+	switch {
+	case d.Slot.WALStatus == "missing", d.Slot.WALStatus == "lost":
+		d.Next = append(d.Next, "walferry cleanup"+name, "walferry "+string(m.Command)+name)
+	case m.Phase == target.Done:
+		d.Next = append(d.Next, "walferry cleanup"+name)
+	case d.Running == nil:
+		d.Next = append(d.Next, "walferry "+string(m.Command)+name)
+	case d.Phase == string(target.Streaming) && m.Command == target.Migrate:
+		d.Next = append(d.Next, "walferry migrate"+name+" --max-replication-lag 0 --stop-replication")
+	}
+}

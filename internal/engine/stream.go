@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/cockroachdb/errors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/walferry/walferry/applier"
+	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/target"
+)
+
+var (
+	// errEnd ends the stream where it was asked to end; everything before is applied.
+	errEnd = errors.New("the stream has reached its end")
+	// errDrain ends receiving; what was received in whole is applied.
+	errDrain = errors.New("asked to drain")
+)
+
+// stream applies changes from the checkpoint on, until it is stopped, reaches
+// its end, or lag is as small as the options ask. One goroutine receives and
+// decodes, one applies, one watches; the source's feedback is a fourth.
+func (e *engine) stream(ctx context.Context) error {
+	start, err := e.resumePoint(ctx)
+	if err != nil {
+		return err
+	}
+	if e.o.EndLSN != 0 && start >= e.o.EndLSN {
+		return nil
+	}
+	if err := e.prepareTarget(ctx); err != nil {
+		return err
+	}
+	routes, err := e.newRoutes(ctx)
+	if err != nil {
+		return err
+	}
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return err
+	}
+	if err := e.setPhase(ctx, target.CatchingUp); err != nil {
+		conn.Close(ctx)
+		return err
+	}
+	app := applier.New(applier.Options{
+		Connect:      e.writeConnection("apply"),
+		Checkpoint:   target.Checkpointer{Migration: e.m.Name, Epoch: e.m.Epoch},
+		Table:        routes.route,
+		OnMissingRow: e.o.OnMissingRow,
+		Logger:       e.o.Logger,
+	})
+	in := &input{Applier: app}
+	in.end.Store(uint64(e.o.EndLSN))
+	positions := &source.Positions{}
+	positions.SetFlushed(start)
+
+	g, ctx := errgroup.WithContext(ctx)
+	receiving, endReceiving := context.WithCancelCause(ctx)
+	defer endReceiving(nil)
+	applied := make(chan struct{})
+	g.Go(func() error {
+		defer close(applied)
+		return app.Run(ctx)
+	})
+	g.Go(func() error {
+		defer app.Close()
+		return e.receive(receiving, conn, start, positions, in)
+	})
+	g.Go(func() error {
+		w := watch{engine: e, app: app, in: in, positions: positions, drain: func() { endReceiving(errDrain) }, start: start}
+		return w.run(ctx, applied)
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if e.stopped() {
+		return ErrStopped
+	}
+	return nil
+}
+
+// receive hands the stream to the applier until ctx or the stream ends.
+func (e *engine) receive(ctx context.Context, conn *source.Conn, start decoder.LSN, positions *source.Positions, in *input) error {
+	assembler := decoder.NewAssembler(decoder.AssemblerOptions{}, in)
+	o := source.StreamOptions{
+		Slot: e.m.Slot, Start: start, Positions: positions, Logger: e.o.Logger,
+		PluginOptions: decoder.PluginOptions(e.major, decoder.StreamOptions{
+			Publications: e.m.Publications,
+			Binary:       e.o.Binary == On,
+		}),
+	}
+	err := conn.Stream(ctx, o, assembler.Push, in.idle)
+	if errors.Is(err, errEnd) || errors.Is(context.Cause(ctx), errDrain) {
+		err = nil
+	}
+	return errors.CombineErrors(err, assembler.Close())
+}
+
+// input is the applier's, cut at an end.
+type input struct {
+	*applier.Applier
+
+	end atomic.Uint64 // an LSN; zero means no end
+}
+
+var _ decoder.Handler = (*input)(nil)
+
+// Begin implements [decoder.Handler].
+func (in *input) Begin(tx *decoder.Transaction) error {
+	if end := decoder.LSN(in.end.Load()); end != 0 && tx.CommitLSN > end {
+		return errEnd
+	}
+	return in.Applier.Begin(tx)
+}
+
+// idle is told that the source has nothing more up to lsn.
+func (in *input) idle(lsn decoder.LSN, urgent bool) error {
+	if err := in.Applier.Idle(lsn, urgent); err != nil {
+		return err
+	}
+	if end := decoder.LSN(in.end.Load()); end != 0 && lsn >= end {
+		return errEnd
+	}
+	return nil
+}

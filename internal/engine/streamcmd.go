@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// Stream applies an existing slot and publications to an existing schema, from
+// the target's checkpoint on. It copies nothing.
+func Stream(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
+	o.setDefaults()
+	e := &engine{o: o, command: target.Stream}
+	if o.Slot == "" || len(o.Publications) == 0 {
+		err := errors.New("which slot and publication to stream is not said")
+		return nil, errors.WithHint(err, "give --slot and --publication")
+	}
+	if err := e.open(ctx); err != nil {
+		e.close(ctx)
+		return nil, err
+	}
+	e.close(ctx)
+	var summary *status.Summary
+	err := e.attempts(ctx, func(ctx context.Context) (err error) {
+		summary, err = e.streamOnce(ctx)
+		return err
+	})
+	return summary, err
+}
+
+// streamOnce is one attempt of [Stream].
+func (e *engine) streamOnce(ctx context.Context) (*status.Summary, error) {
+	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	e.m.Slot, e.m.Publications = e.o.Slot, e.o.Publications
+	if err := e.ensureSlot(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.listTables(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.stream(ctx); err != nil {
+		return nil, err
+	}
+	return e.summary(ctx)
+}
+
+// ensureSlot creates the slot when asked to and it does not exist.
+func (e *engine) ensureSlot(ctx context.Context) error {
+	if !e.o.CreateSlot {
+		return nil
+	}
+	_, err := e.slotPosition(ctx)
+	if !errors.Is(err, source.ErrSlotMissing) {
+		return err
+	}
+	if c, err := target.LoadCheckpoint(ctx, e.dst, e.m.Name); err != nil {
+		return err
+	} else if c != nil {
+		err := errors.Newf("replication slot %q is gone from the source, but the target holds a checkpoint of it", e.m.Slot)
+		return errors.WithHint(err, "a new slot would lose the changes in between: run walferry cleanup first if that is what you want")
+	}
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	e.m.OwnsSlot = true
+	if err := target.Save(ctx, e.dst, e.m); err != nil {
+		return err
+	}
+	slot, err := conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{})
+	if err == nil {
+		e.m.ConsistentPoint = slot.ConsistentPoint
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// summary tells what the run came to, from what the target holds.
+func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
+	s := &status.Summary{
+		SchemaVersion: status.SchemaVersion, Name: e.m.Name, Database: e.m.Database,
+		Method: string(MethodReplication), Status: string(e.m.Phase),
+		SequencesSet: e.sequencesSet, Warnings: e.warnings, Skipped: []string{}, Tables: []status.Table{},
+	}
+	if e.m.Slot == "" {
+		s.Method = string(MethodDump)
+	}
+	c, err := target.LoadCheckpoint(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		s.AppliedLSN = c.LSN.String()
+	}
+	tables, err := target.Tables(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		s.Tables = append(s.Tables, tableStatus(t))
+		if t.State == target.TableSkipped {
+			s.Skipped = append(s.Skipped, t.Namespace+"."+t.Name+": "+t.Reason)
+		}
+	}
+	warnings, err := target.Warnings(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		s.Warnings = append(s.Warnings, w.Kind+" "+w.Object+": "+w.Message)
+	}
+	return s, nil
+}
+
+func tableStatus(t target.Table) status.Table {
+	return status.Table{
+		Table: t.Namespace + "." + t.Name, State: string(t.State), Rows: t.Rows, Bytes: t.Bytes, Seconds: t.Seconds,
+		MissedUpdates: t.MissedUpdates, MissedDeletes: t.MissedDeletes, Reason: t.Reason,
+	}
+}

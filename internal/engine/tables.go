@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/target"
+	"github.com/walferry/walferry/snapshot"
+)
+
+// listTables brings into the ledger every table that is published, or for a dump
+// every table that is chosen, and those that cannot be moved as skipped.
+func (e *engine) listTables(ctx context.Context) error {
+	chosen, err := e.chosenTables(ctx)
+	if err != nil {
+		return err
+	}
+	state := target.TablePending
+	if e.command == target.Stream {
+		state = target.TableReady
+	}
+	listed := make(map[catalog.Name]bool, len(chosen))
+	var rows []target.Table
+	for _, t := range chosen {
+		listed[t.name] = true
+		rows = append(rows, target.Table{Namespace: t.name.Schema, Name: t.name.Name, State: state})
+	}
+	for _, name := range e.unknown {
+		if !listed[name] {
+			rows = append(rows, target.Table{
+				Namespace: name.Schema, Name: name.Name, State: target.TableSkipped,
+				Reason: "it left the publication before it was copied",
+			})
+		}
+	}
+	return target.AddTables(ctx, e.dst, e.m.Name, rows)
+}
+
+// pendingTables returns what is left to copy.
+func (e *engine) pendingTables(ctx context.Context) ([]snapshot.Table, error) {
+	if e.m.Slot == "" {
+		if err := e.restartDump(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := target.Tables(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return nil, err
+	}
+	pending := map[catalog.Name]target.TableState{}
+	for _, t := range rows {
+		if t.State != target.TableSkipped && !t.Copied() {
+			pending[catalog.Name{Schema: t.Namespace, Name: t.Name}] = t.State
+		}
+	}
+	if len(pending) == 0 {
+		return nil, nil
+	}
+	chosen, err := e.chosenTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var tables []snapshot.Table
+	for _, t := range chosen {
+		state, ok := pending[t.name]
+		if !ok {
+			continue
+		}
+		tables = append(tables, snapshot.Table{
+			Namespace: t.name.Schema, Name: t.name.Name, Columns: t.columns, Where: t.where, Descendants: t.root, Bytes: t.bytes,
+			Truncate: e.o.IfNotEmpty == TruncateFirst || e.m.Slot == "" && state == target.TableCopying,
+		})
+	}
+	return tables, nil
+}
+
+// restartDump lets a dump that was not finished begin anew: all of its tables
+// must come from one snapshot. What an earlier attempt copied is emptied first.
+func (e *engine) restartDump(ctx context.Context) error {
+	rows, err := target.Tables(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(rows, func(t target.Table) bool { return t.State == target.TablePending || t.State == target.TableCopying }) {
+		return nil
+	}
+	for _, t := range rows {
+		if !t.Copied() {
+			continue
+		}
+		if e.o.IfNotEmpty == Append {
+			err := errors.Newf("table %s.%s was copied by an earlier attempt, from another snapshot", t.Namespace, t.Name)
+			return errors.WithHint(err, "empty the copied tables and begin anew after walferry cleanup: with --if-not-empty append their rows cannot be told from yours")
+		}
+		if err := target.SetState(ctx, e.dst, e.m.Name, t.Namespace, t.Name, target.TableCopying, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}

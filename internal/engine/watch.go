@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+
+	"github.com/walferry/walferry/applier"
+	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+const (
+	// flushEvery is how often what is durable is handed to the feedback.
+	flushEvery = 50 * time.Millisecond
+	// lagEvery is how often the source is asked for its position.
+	lagEvery = 500 * time.Millisecond
+)
+
+// watch follows a stream: it hands what is durable to the feedback, judges lag,
+// and ends the stream when the options say so. Lag counts what is applied, never
+// what was only received.
+type watch struct {
+	*engine
+
+	app       *applier.Applier
+	in        *input
+	positions *source.Positions
+	drain     func()
+	start     decoder.LSN // what the target held when the stream began
+
+	caughtUpTo decoder.LSN // the source's position when the stream began
+	last       decoder.LSN
+	ending     bool
+}
+
+// run watches until the applier has ended.
+func (w *watch) run(ctx context.Context, applied <-chan struct{}) error {
+	flush, lag := time.NewTicker(flushEvery), time.NewTicker(lagEvery)
+	defer flush.Stop()
+	defer lag.Stop()
+	stop := w.o.Stop
+	for {
+		select {
+		case <-applied:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stop:
+			stop = nil
+			w.o.Logger.Info("draining")
+			w.drain()
+		case <-flush.C:
+			w.positions.SetFlushed(w.app.Durable())
+		case <-lag.C:
+			if err := w.look(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// look compares the source's position with what is applied.
+func (w *watch) look(ctx context.Context) error {
+	now, err := w.sourceLSN(ctx, "pg_current_wal_flush_lsn")
+	if err != nil {
+		return err
+	}
+	applied := max(w.start, w.app.Applied())
+	if w.caughtUpTo == 0 {
+		w.caughtUpTo = now
+	}
+	if applied > w.last {
+		w.last = applied
+		w.progressed()
+	}
+	lag := max(0, int64(now)-int64(applied))
+	stats := w.app.Stats()
+	w.report(func(v *status.Progress) {
+		v.LagBytes, v.AppliedLSN = lag, applied.String()
+		v.Transactions, v.Changes = stats.Transactions, stats.Inserts+stats.Updates+stats.Deletes+stats.Truncates
+	})
+	if w.m.Phase == target.CatchingUp && applied >= w.caughtUpTo {
+		if err := w.setPhase(ctx, target.Streaming); err != nil {
+			return err
+		}
+	}
+	if w.ending || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
+		return nil
+	}
+	w.ending = true
+	if !w.o.StopReplication {
+		w.drain()
+		return nil
+	}
+	return w.endAtSource(ctx)
+}
+
+// endAtSource lets the stream end at the source's present position. A message in
+// the WAL behind it makes the walsender pass it even when nothing else does.
+func (w *watch) endAtSource(ctx context.Context) error {
+	end, err := w.sourceLSN(ctx, "pg_current_wal_insert_lsn")
+	if err != nil {
+		return err
+	}
+	w.o.Logger.Info("draining to the source's position", "lsn", end.String())
+	w.in.end.Store(uint64(end))
+	_, err = w.src.Exec(ctx, `SELECT pg_catalog.pg_logical_emit_message(true, 'walferry', 'drain')`)
+	return errors.Wrap(err, "write a message into the source's WAL")
+}
+
+// sourceLSN asks the source for one of its WAL positions.
+func (e *engine) sourceLSN(ctx context.Context, function string) (pglogrepl.LSN, error) {
+	var text string
+	if err := e.src.QueryRow(ctx, "SELECT pg_catalog."+function+"()::text").Scan(&text); err != nil {
+		return 0, errors.Wrap(err, "read the source's WAL position")
+	}
+	lsn, err := pglogrepl.ParseLSN(text)
+	return lsn, errors.Wrap(err, "read the source's WAL position")
+}

@@ -1,0 +1,91 @@
+package target
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/applier"
+)
+
+// Checkpoint is the recorded progress of one migration: everything that
+// committed on the source up to LSN is contained in the target.
+type Checkpoint struct {
+	LSN       pglogrepl.LSN
+	CommitLSN pglogrepl.LSN
+	// CommitTime is when the source committed the last applied transaction; zero before the first.
+	CommitTime time.Time
+}
+
+// LoadCheckpoint reads the checkpoint; nil when none has been started.
+func LoadCheckpoint(ctx context.Context, conn *pgx.Conn, migration string) (*Checkpoint, error) {
+	var lsn, commit string
+	var at *time.Time
+	err := conn.QueryRow(ctx, `
+		SELECT lsn::text, commit_lsn::text, commit_time FROM walferry.checkpoint WHERE migration = $1 AND lane = 0`, migration).Scan(&lsn, &commit, &at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	var c Checkpoint
+	if at != nil {
+		c.CommitTime = *at
+	}
+	if err == nil {
+		c.LSN, err = pglogrepl.ParseLSN(lsn)
+	}
+	if err == nil {
+		c.CommitLSN, err = pglogrepl.ParseLSN(commit)
+	}
+	return &c, errors.Wrapf(err, "read the checkpoint of migration %q on the target", migration)
+}
+
+// StartCheckpoint records that everything before lsn is on the target, or will be by the copy.
+func StartCheckpoint(ctx context.Context, conn Execer, migration string, epoch int64, lsn pglogrepl.LSN) error {
+	_, err := conn.Exec(ctx, `
+		INSERT INTO walferry.checkpoint (migration, lane, epoch, lsn, commit_lsn)
+		VALUES ($1, 0, $2, $3::text::pg_lsn, '0/0')`, migration, epoch, lsn.String())
+	return errors.Wrapf(err, "record the first checkpoint of migration %q", migration)
+}
+
+// Checkpointer writes the checkpoint of one run. Its epoch fences: a run that
+// another one has replaced finds no row and must not commit.
+type Checkpointer struct {
+	Migration string
+	Epoch     int64
+}
+
+var _ applier.Checkpointer = Checkpointer{}
+
+// Save implements [applier.Checkpointer].
+func (c Checkpointer) Save(ctx context.Context, conn *pgx.Conn, p applier.Checkpoint) error {
+	var at *time.Time
+	if !p.CommitTime.IsZero() {
+		at = &p.CommitTime
+	}
+	tag, err := conn.Exec(ctx, `
+		UPDATE walferry.checkpoint
+		SET lsn = $4::text::pg_lsn, commit_lsn = greatest(commit_lsn, $5::text::pg_lsn), commit_time = coalesce($6, commit_time),
+		    transactions = transactions + $7, changes = changes + $8
+		WHERE migration = $1 AND lane = $2 AND epoch = $3`,
+		c.Migration, 0, c.Epoch, p.EndLSN.String(), p.CommitLSN.String(), at, p.Transactions, p.Changes)
+	if err != nil {
+		return errors.Wrapf(err, "write the checkpoint %s", errors.Safe(p.EndLSN))
+	}
+	if tag.RowsAffected() != 1 {
+		err := errors.Newf("migration %q was taken over by another instance of walferry", c.Migration)
+		return errors.Mark(err, applier.ErrFenced)
+	}
+	for _, m := range p.Missed {
+		_, err := conn.Exec(ctx, `
+			UPDATE walferry."table" SET missed_updates = missed_updates + $4, missed_deletes = missed_deletes + $5
+			WHERE migration = $1 AND namespace = $2 AND name = $3`,
+			c.Migration, m.Namespace, m.Name, m.Updates, m.Deletes)
+		if err != nil {
+			return errors.Wrapf(err, "count missed rows of %s.%s", m.Namespace, m.Name)
+		}
+	}
+	return nil
+}

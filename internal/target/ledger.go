@@ -1,0 +1,106 @@
+package target
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+)
+
+// TableState is how far one table has come.
+type TableState string
+
+// The states of a table.
+const (
+	TablePending  TableState = "pending"
+	TableCopying  TableState = "copying"
+	TableIndexing TableState = "indexing"
+	TableReady    TableState = "ready"
+	TableSkipped  TableState = "skipped"
+	TableFailed   TableState = "failed"
+)
+
+// Table is the ledger's row of one table.
+type Table struct {
+	Namespace, Name string
+	State           TableState
+	Watermark       pglogrepl.LSN // zero until copied
+	Rows, Bytes     int64
+	Seconds         float64
+	MissedUpdates   int64
+	MissedDeletes   int64
+	Reason          string // why it is skipped or failed
+}
+
+// Copied reports whether the table's rows are on the target.
+func (t Table) Copied() bool { return t.State == TableIndexing || t.State == TableReady }
+
+// Tables reads the ledger of a migration, by name.
+func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason
+		FROM walferry."table" WHERE migration = $1 ORDER BY namespace, name`, migration)
+	if err != nil {
+		return nil, errors.Wrap(err, "read the table ledger on the target")
+	}
+	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
+		var watermark *string
+		err = row.Scan(&t.Namespace, &t.Name, &t.State, &watermark, &t.Rows, &t.Bytes, &t.Seconds,
+			&t.MissedUpdates, &t.MissedDeletes, &t.Reason)
+		if err == nil && watermark != nil {
+			t.Watermark, err = pglogrepl.ParseLSN(*watermark)
+		}
+		return t, err
+	})
+	return tables, errors.Wrap(err, "read the table ledger on the target")
+}
+
+// AddTables records tables that the ledger does not have yet; others are left as they are.
+func AddTables(ctx context.Context, conn *pgx.Conn, migration string, tables []Table) error {
+	batch := &pgx.Batch{}
+	for _, t := range tables {
+		batch.Queue(`
+			INSERT INTO walferry."table" (migration, namespace, name, state, watermark, reason)
+			VALUES ($1, $2, $3, $4, $5::text::pg_lsn, $6) ON CONFLICT DO NOTHING`,
+			migration, t.Namespace, t.Name, t.State, lsnText(t.Watermark), t.Reason)
+	}
+	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record tables in the ledger on the target")
+}
+
+// SetState moves the table to another state, with the reason for skipping or failing.
+func SetState(ctx context.Context, conn Execer, migration, namespace, name string, state TableState, reason string) error {
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET state = $4, reason = $5
+		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name, state, reason)
+	return errors.Wrapf(err, "record table %s.%s as %s on the target", namespace, name, state)
+}
+
+// IndexesDone marks every copied table as ready.
+func IndexesDone(ctx context.Context, conn Execer, migration string) error {
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET state = $3 WHERE migration = $1 AND state = $2`,
+		migration, TableIndexing, TableReady)
+	return errors.Wrap(err, "record tables as ready on the target")
+}
+
+// Copied records, in the transaction that wrote the rows, that the table is
+// copied as of the snapshot whose consistent point is watermark.
+func Copied(ctx context.Context, conn Execer, migration string, t Table) error {
+	tag, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET state = $4, watermark = $5::text::pg_lsn, rows = $6, bytes = $7, seconds = $8, reason = ''
+		WHERE migration = $1 AND namespace = $2 AND name = $3 AND state NOT IN ('indexing', 'ready')`,
+		migration, t.Namespace, t.Name, TableIndexing, lsnText(t.Watermark), t.Rows, t.Bytes, t.Seconds)
+	if err == nil && tag.RowsAffected() != 1 {
+		err = errors.New("the ledger does not expect this table: another instance has copied it")
+	}
+	return errors.Wrapf(err, "record table %s.%s as copied", t.Namespace, t.Name)
+}
+
+func lsnText(lsn pglogrepl.LSN) *string {
+	if lsn == 0 {
+		return nil
+	}
+	s := lsn.String()
+	return &s
+}

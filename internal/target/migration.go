@@ -1,0 +1,143 @@
+package target
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Phase is how far a migration has come.
+type Phase string
+
+// The phases, in order; a failed run keeps the phase that it failed in, with its error.
+const (
+	Preparing   Phase = "preparing"
+	Copying     Phase = "copying"
+	Indexing    Phase = "indexing"
+	CatchingUp  Phase = "catching_up"
+	Streaming   Phase = "streaming"
+	CuttingOver Phase = "cutting_over"
+	Done        Phase = "done"
+	Failed      Phase = "failed"
+)
+
+// Command is the command that a migration was started with, and is resumed by.
+type Command string
+
+// The commands that keep state on the target.
+const (
+	Migrate  Command = "migrate"
+	Stream   Command = "stream"
+	Snapshot Command = "snapshot"
+)
+
+// Migration is what the target knows of one migration.
+type Migration struct {
+	Name              string
+	Command           Command
+	Database          string // of the source
+	SystemID          string // of the source's cluster
+	Phase             Phase
+	Slot              string
+	Publications      []string
+	OwnsSlot          bool
+	OwnedPublications []string
+	ConsistentPoint   pglogrepl.LSN // zero until the slot exists
+	Rung              string
+	Epoch             int64
+	Error             string
+	StartedAt         time.Time
+	RunAt             time.Time
+}
+
+// Execer runs statements; *pgx.Conn and pgx.Tx are ones.
+type Execer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// Load reads the migration called name; nil when there is none.
+func Load(ctx context.Context, conn *pgx.Conn, name string) (*Migration, error) {
+	m := Migration{Name: name}
+	var point *string
+	err := conn.QueryRow(ctx, `
+		SELECT command, database, system_id, phase, slot, publications, owns_slot, owned_publications,
+		       consistent_point::text, rung, epoch, error, started_at, run_at
+		FROM walferry.migration WHERE name = $1`, name).
+		Scan(&m.Command, &m.Database, &m.SystemID, &m.Phase, &m.Slot, &m.Publications, &m.OwnsSlot, &m.OwnedPublications,
+			&point, &m.Rung, &m.Epoch, &m.Error, &m.StartedAt, &m.RunAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err == nil && point != nil {
+		m.ConsistentPoint, err = pglogrepl.ParseLSN(*point)
+	}
+	return &m, errors.Wrapf(err, "read migration %q from the target", name)
+}
+
+// Create records a new migration.
+func Create(ctx context.Context, conn Execer, m *Migration) error {
+	_, err := conn.Exec(ctx, `
+		INSERT INTO walferry.migration (name, command, database, system_id, phase, slot, publications)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		m.Name, m.Command, m.Database, m.SystemID, m.Phase, m.Slot, m.Publications)
+	return errors.Wrapf(err, "record migration %q on the target", m.Name)
+}
+
+// Save writes what changed of the migration, all but its epoch.
+func Save(ctx context.Context, conn Execer, m *Migration) error {
+	owned := m.OwnedPublications
+	if owned == nil {
+		owned = []string{}
+	}
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry.migration SET phase = $2, slot = $3, publications = $4, owns_slot = $5,
+		       owned_publications = $6, consistent_point = $7::text::pg_lsn, rung = $8, error = $9
+		WHERE name = $1`,
+		m.Name, m.Phase, m.Slot, m.Publications, m.OwnsSlot, owned, lsnText(m.ConsistentPoint), m.Rung, m.Error)
+	return errors.Wrapf(err, "record migration %q on the target", m.Name)
+}
+
+// Delete forgets the migration and all that belongs to it.
+func Delete(ctx context.Context, conn Execer, name string) error {
+	_, err := conn.Exec(ctx, `DELETE FROM walferry.migration WHERE name = $1`, name)
+	return errors.Wrapf(err, "delete migration %q from the target", name)
+}
+
+// BeginEpoch fences every earlier instance of the migration and returns the
+// new epoch: a transaction of theirs that is under way is waited for, a later
+// one finds its checkpoint row gone.
+func BeginEpoch(ctx context.Context, conn *pgx.Conn, name string) (int64, error) {
+	var epoch int64
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			UPDATE walferry.migration SET epoch = epoch + 1, run_at = pg_catalog.now(), error = ''
+			WHERE name = $1 RETURNING epoch`, name).Scan(&epoch)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE walferry.checkpoint SET epoch = $2 WHERE migration = $1`, name, epoch)
+		return err
+	})
+	return epoch, errors.Wrapf(err, "take over migration %q on the target", name)
+}
+
+// Restart forgets, in one transaction, the tables and the checkpoint of a
+// migration whose replication objects were dropped, and saves the rest.
+func Restart(ctx context.Context, conn *pgx.Conn, m *Migration) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			`DELETE FROM walferry.checkpoint WHERE migration = $1`,
+			`DELETE FROM walferry."table" WHERE migration = $1`,
+		} {
+			if _, err := tx.Exec(ctx, sql, m.Name); err != nil {
+				return err
+			}
+		}
+		return Save(ctx, tx, m)
+	})
+	return errors.Wrapf(err, "reset migration %q on the target", m.Name)
+}

@@ -1,0 +1,70 @@
+CREATE SCHEMA IF NOT EXISTS walferry;
+
+CREATE TABLE IF NOT EXISTS walferry.version (version integer NOT NULL);
+
+CREATE TABLE IF NOT EXISTS walferry.migration (
+    name             text PRIMARY KEY,
+    command          text NOT NULL,
+    database         text NOT NULL,
+    system_id        text NOT NULL,
+    phase            text NOT NULL,
+    slot             text NOT NULL,
+    publications     text[] NOT NULL,
+    -- What walferry made on the source, and cleanup may therefore drop. Written before
+    -- it is made, so that a run killed in between finds it.
+    owns_slot        boolean NOT NULL DEFAULT false,
+    owned_publications text[] NOT NULL DEFAULT '{}',
+    consistent_point pg_lsn,
+    rung             text NOT NULL DEFAULT '',
+    epoch            bigint NOT NULL DEFAULT 0,
+    error            text NOT NULL DEFAULT '',
+    started_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    run_at           timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+
+-- One row for each lane, updated by every batch: room for HOT updates.
+CREATE TABLE IF NOT EXISTS walferry.checkpoint (
+    migration    text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    lane         integer NOT NULL,
+    epoch        bigint NOT NULL,
+    lsn          pg_lsn NOT NULL,
+    commit_lsn   pg_lsn NOT NULL,
+    commit_time  timestamptz,
+    transactions bigint NOT NULL DEFAULT 0,
+    changes      bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (migration, lane)
+) WITH (fillfactor = 10);
+
+CREATE TABLE IF NOT EXISTS walferry."table" (
+    migration      text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    namespace      text NOT NULL,
+    name           text NOT NULL,
+    state          text NOT NULL,
+    -- Changes in transactions that committed before the watermark are in the copied rows.
+    watermark      pg_lsn,
+    rows           bigint NOT NULL DEFAULT 0,
+    bytes          bigint NOT NULL DEFAULT 0,
+    seconds        double precision NOT NULL DEFAULT 0,
+    missed_updates bigint NOT NULL DEFAULT 0,
+    missed_deletes bigint NOT NULL DEFAULT 0,
+    reason         text NOT NULL DEFAULT '',
+    PRIMARY KEY (migration, namespace, name)
+);
+
+CREATE TABLE IF NOT EXISTS walferry.entry (
+    migration    text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    -- The order in which to restore; id is what dependencies name.
+    ord          integer NOT NULL,
+    id           integer NOT NULL,
+    stage        text NOT NULL,
+    kind         text NOT NULL,
+    namespace    text NOT NULL,
+    name         text NOT NULL,
+    owner        text NOT NULL,
+    sql          text NOT NULL,
+    owner_sql    text NOT NULL,
+    dependencies integer[] NOT NULL,
+    state        text NOT NULL DEFAULT 'pending',
+    message      text NOT NULL DEFAULT '',
+    PRIMARY KEY (migration, ord)
+);
