@@ -1,6 +1,7 @@
 package conninfo_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -18,6 +19,8 @@ import (
 	"github.com/cockroachdb/errors"
 
 	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/retry"
+	"github.com/walferry/walferry/internal/source"
 )
 
 // serveTLS gives a server a self-signed certificate for localhost and returns
@@ -95,5 +98,59 @@ func TestConnect_VerifiesTheServer(t *testing.T) {
 			t.Errorf("%s %s: encrypted %v, %v", c.host, c.more, encrypted, err)
 		}
 		_ = conn.Close(t.Context())
+	}
+}
+
+func TestConnectReplication_StreamsOverTLS(t *testing.T) {
+	cleanEnvironment(t)
+	major, _ := pgtest.Majors()
+	server := pgtest.Start(t, major, nil)
+	certificate := serveTLS(t, server)
+	uri := server.URI("postgres")
+	pgtest.Exec(t, uri, "CREATE TABLE t (id int PRIMARY KEY, data text)", "CREATE PUBLICATION p FOR TABLE t")
+	i := parse(t, fmt.Sprintf("host=localhost port=%d user=postgres dbname=postgres sslmode=verify-full sslrootcert=%s", server.Port(), certificate))
+	conn, err := source.Connect(t.Context(), i, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot, err := conn.CreateSlot(t.Context(), "encrypted", source.SlotOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, uri, "INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 5000) i")
+	var (
+		positions source.Positions
+		inserts   int
+	)
+	ctx, cancel := context.WithCancel(t.Context())
+	options := source.StreamOptions{Slot: "encrypted", Start: slot.ConsistentPoint, Positions: &positions, PluginOptions: []string{"proto_version '1'", "publication_names 'p'"}}
+	push := func(_ source.LSN, payload []byte) error {
+		if payload[0] == 'I' {
+			inserts++
+		}
+		if payload[0] == 'C' {
+			cancel()
+		}
+		return nil
+	}
+	// The read that is interrupted must not break the encryption: the slot is free at once.
+	if err := conn.Stream(ctx, options, push, nil); !errors.Is(err, context.Canceled) || inserts != 5000 {
+		t.Errorf("%d inserts, %v", inserts, err)
+	}
+	if row := pgtest.Query(t, uri, "SELECT active FROM pg_replication_slots")[0]; row[0] != "f" {
+		t.Error("the slot is still active")
+	}
+	conn, err = source.Connect(t.Context(), i, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push = func(_ source.LSN, payload []byte) error {
+		if payload[0] == 'C' {
+			pgtest.Exec(t, uri, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots")
+		}
+		return nil
+	}
+	if err := conn.Stream(t.Context(), options, push, nil); !retry.Retryable(err) || !strings.Contains(err.Error(), "57P01") {
+		t.Errorf("terminated: %v", err)
 	}
 }
