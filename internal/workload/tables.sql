@@ -9,7 +9,7 @@ SELECT jsonb_build_object(
         ELSE false END,
     'Columns', coalesce((
         SELECT jsonb_agg(jsonb_build_object('Name', a.attname, 'Type', a.atttypid::int8, 'Typmod', a.atttypmod, 'TypeName', format_type(a.atttypid, a.atttypmod),
-            'NotNull', a.attnotnull, 'Default', a.atthasdef, 'Identity', a.attidentity::text,
+            'NotNull', a.attnotnull OR EXISTS (SELECT FROM pg_type d WHERE d.oid = a.atttypid AND d.typnotnull), 'Default', a.atthasdef, 'Identity', a.attidentity::text,
             'Generated', a.attgenerated::text, 'Number', a.attnum,
             'Indexed', EXISTS (
                 SELECT FROM pg_depend d JOIN pg_index i ON i.indexrelid = d.objid

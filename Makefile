@@ -1,0 +1,63 @@
+# The linter's version is pinned: another one finds other things.
+GOLANGCI_LINT := v2.15.0
+LINT          := bin/golangci-lint-$(GOLANGCI_LINT)
+
+# Pairs source:target of major versions for test-matrix; by default all that are not a downgrade.
+MAJORS := 13 14 15 16 17 18
+MATRIX := $(foreach s,$(MAJORS),$(foreach t,$(MAJORS),$(if $(filter 1,$(shell [ $(s) -le $(t) ] && echo 1)),$(s):$(t))))
+
+FUZZTIME := 30s
+BENCH    := .
+COUNT    := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help build install demo test test/race test-matrix servers lint fmt fuzz golden bench check clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/walferry
+	go build -o bin/walferry ./cmd/walferry
+
+install: ## install walferry into GOBIN
+	go install ./cmd/walferry
+
+demo: build ## migrate a live database between two throw-away servers, in about a minute
+	bin/walferry demo
+
+test: ## run all tests, on real servers, which it fetches where they are missing
+	go test -timeout 20m ./...
+
+test/race: ## run all tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+test-matrix: ## run the end-to-end tests over pairs of versions (MATRIX="13:18 15:17", default all)
+	.ci/matrix $(MATRIX)
+
+servers: ## fetch the servers and clients of all versions that the machine does not have
+	go run ./internal/pgbin/fetch $(MAJORS) $(addprefix client,$(MAJORS))
+
+lint: $(LINT) ## check the style and the import rules
+	$(LINT) config verify
+	$(LINT) run ./...
+
+fmt: $(LINT) ## format the code
+	$(LINT) fmt ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv bin/golangci-lint $@
+
+fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+golden: ## write the golden files anew; read the diff
+	grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n 1 dirname | sort -u | xargs -r -I '{}' go test '{}' -run Golden -update
+
+bench: ## run the micro benchmarks (BENCH=pattern, COUNT=6 for benchstat)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+check: build lint test test/race ## what a change must pass
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache
