@@ -1,6 +1,7 @@
 package decoder
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/cockroachdb/errors"
@@ -24,22 +25,34 @@ type AssemblerOptions struct {
 
 // Assembler joins the messages of one replication connection to transactions and
 // hands them to a Handler in commit order. A transaction that the server sends
-// whole is handed over change by change as it arrives and is never held.
+// whole is handed over change by change as it arrives and is never held. One that
+// it sends in progress or prepared is kept, in memory and then in a file, until it
+// commits.
 //
-// It belongs to one connection: the server sends definitions of relations once
-// per connection, so a reconnect needs a new Assembler. All methods are for one
-// goroutine.
+// An Assembler belongs to one connection: the server defines relations once per
+// connection, so a reconnect needs a new one. Its methods are for one goroutine.
 type Assembler struct {
-	handler   Handler
-	decoder   Decoder
+	handler    Handler
+	skipBefore LSN
+	decoder    Decoder
+
+	// relations is the committed view, view what the next rows refer to: the same, or
+	// that of a streamed transaction.
 	relations relations
+	view      *relations
 	arrivals  uint64
+
+	state state
+	spool *spool // receives the rows of inStream and inPrepare
+	begun bool   // the handler knows of the transaction, or is not to
+	skip  bool   // the transaction is not handed over
+
+	store    *store
+	streamed map[uint32]*spool
+	prepared map[uint32]*spool
 
 	lsn LSN   // of the newest message that had one, for errors
 	err error // ends the stream
-
-	state state
-	begun bool // the handler knows of the open transaction
 
 	// Handed over by reference and reused.
 	tx        Transaction
@@ -52,12 +65,19 @@ type state byte
 
 const (
 	idle          state = iota
-	inTransaction       // between begin and commit
+	inTransaction       // between begin and commit, or replaying a spool
+	inStream            // between stream start and stream stop
+	inPrepare           // between begin prepare and prepare
 )
 
 // NewAssembler returns an Assembler for a fresh connection. Close releases what it holds.
 func NewAssembler(o AssemblerOptions, h Handler) *Assembler {
-	return &Assembler{handler: h}
+	a := &Assembler{
+		handler: h, skipBefore: o.SkipBefore, store: newStore(o),
+		streamed: make(map[uint32]*spool), prepared: make(map[uint32]*spool),
+	}
+	a.view = &a.relations
+	return a
 }
 
 // Push takes the payload of one XLogData message, in the order of arrival.
@@ -71,7 +91,7 @@ func (a *Assembler) Push(walStart LSN, payload []byte) error {
 	if walStart != 0 {
 		a.lsn = walStart
 	}
-	m, err := a.decoder.Decode(payload, false)
+	m, err := a.decoder.Decode(payload, a.state == inStream)
 	if err != nil {
 		a.err = errors.Wrapf(err, "decode the stream at %s", errors.Safe(a.lsn))
 		return a.err
@@ -80,59 +100,138 @@ func (a *Assembler) Push(walStart LSN, payload []byte) error {
 	return a.err
 }
 
-// Close releases what the Assembler holds. Transactions that were not committed
-// are dropped; the server sends them again. It may be called more than once.
+// Pending returns where the oldest transaction was prepared that is neither
+// committed nor rolled back, or zero when there is none.
+//
+// While it is not zero, do not report a flush position past it: the server sends
+// a prepared transaction again only to a client that starts at or before that
+// point, and later on only its outcome. Then nothing of it has to outlive the
+// process, and a restart from the acknowledged position with SkipBefore set to
+// the EndLSN of the last applied transaction misses and repeats nothing. The
+// price: the source's fast shutdown waits for the acknowledgement. A client that
+// does not need prepared transactions early should leave StreamOptions.TwoPhase
+// off, which costs nothing of this.
+func (a *Assembler) Pending() LSN {
+	var oldest LSN
+	for _, s := range a.prepared {
+		if oldest == 0 || s.prepareLSN < oldest {
+			oldest = s.prepareLSN
+		}
+	}
+	return oldest
+}
+
+// Close releases memory and files. Transactions whose commit has not come are
+// dropped; the server sends them again. It may be called more than once.
 func (a *Assembler) Close() error {
 	if a.err == nil {
 		a.err = errors.New("the assembler is closed")
 	}
-	return nil
+	var err error
+	for _, spools := range []map[uint32]*spool{a.streamed, a.prepared} {
+		for _, s := range spools {
+			err = errors.CombineErrors(err, s.drop())
+		}
+		clear(spools)
+	}
+	a.spool, a.store.free = nil, nil
+	return err
 }
 
+// accept handles one message. Rows come first, being nearly all.
 func (a *Assembler) accept(m Message, payload []byte) error {
 	switch m := m.(type) {
 	case *InsertMessage:
 		a.change = Change{Op: Insert, New: m.New}
-		return a.row(m.RelationOID, payload)
+		return a.row(m.XID, m.RelationOID, payload)
 	case *UpdateMessage:
 		a.change = Change{Op: Update, OldKind: m.OldKind, Old: m.Old, New: m.New}
-		return a.row(m.RelationOID, payload)
+		return a.row(m.XID, m.RelationOID, payload)
 	case *DeleteMessage:
 		a.change = Change{Op: Delete, OldKind: m.OldKind, Old: m.Old}
-		return a.row(m.RelationOID, payload)
+		return a.row(m.XID, m.RelationOID, payload)
 	case *TruncateMessage:
 		return a.truncate(m, payload)
-	case *BeginMessage:
-		if a.state != idle {
-			return a.misplaced(payload)
-		}
-		a.state, a.begun = inTransaction, false
-		a.tx = Transaction{XID: m.XID, CommitLSN: m.CommitLSN, CommitTime: m.CommitTime}
-		return nil
-	case *OriginMessage:
-		if a.state != inTransaction || a.begun {
-			return a.misplaced(payload)
-		}
-		a.tx.Origin = m.Name
-		return nil
-	case *CommitMessage:
-		return a.commit(m, payload)
+	case *LogicalMessage:
+		return a.logical(m, payload)
 	case *RelationMessage:
-		a.arrivals++
-		a.relations.define(definition{relation: m.Relation, raw: slices.Clone(payload[1:]), arrival: a.arrivals})
+		a.define(m, payload)
 		return nil
 	case *TypeMessage:
 		return nil
-	case *LogicalMessage:
-		return a.logical(m, payload)
+	case *OriginMessage:
+		return a.origin(m, payload)
+	case *CommitMessage:
+		return a.commit(m, payload)
+	case *StreamStopMessage:
+		return a.streamStop(payload)
+	case *PrepareMessage:
+		return a.prepare(m, payload)
+	}
+	// The others come between transactions only.
+	if a.state != idle {
+		return a.misplaced(payload)
+	}
+	switch m := m.(type) {
+	case *BeginMessage:
+		a.state = inTransaction
+		a.open(Transaction{XID: m.XID, CommitLSN: m.CommitLSN, CommitTime: m.CommitTime})
+		return nil
+	case *StreamStartMessage:
+		return a.streamStart(m)
+	case *StreamCommitMessage:
+		return a.streamCommit(m)
+	case *StreamAbortMessage:
+		return a.streamAbort(m)
+	case *StreamPrepareMessage:
+		return a.streamPrepare(m)
+	case *BeginPrepareMessage:
+		return a.beginPrepare(m)
+	case *CommitPreparedMessage:
+		return a.commitPrepared(m)
+	case *RollbackPreparedMessage:
+		return a.rollbackPrepared(m)
 	default:
 		return a.misplaced(payload)
 	}
 }
 
-// row completes a.change with its relation and hands it over.
-func (a *Assembler) row(oid uint32, payload []byte) error {
-	if a.state != inTransaction {
+// define makes a relation known to the transaction that is open, or to all. One
+// whose definition has not changed keeps its pointer.
+func (a *Assembler) define(m *RelationMessage, payload []byte) {
+	raw := payload[1:]
+	if a.state == inStream {
+		raw = payload[1+4:]
+	}
+	a.arrivals++
+	d := definition{relation: m.Relation, arrival: a.arrivals}
+	for _, view := range []*relations{a.view, &a.relations} {
+		if old, ok := view.known[m.Relation.OID]; ok && bytes.Equal(old.raw, raw) {
+			d.relation, d.raw = old.relation, old.raw
+			break
+		}
+	}
+	if d.raw == nil {
+		d.raw = slices.Clone(raw)
+	}
+	a.view.set(d)
+}
+
+func (a *Assembler) origin(m *OriginMessage, payload []byte) error {
+	switch {
+	case a.state == inTransaction && !a.begun:
+		a.tx.Origin = m.Name
+	case a.spool != nil:
+		a.spool.origin = m.Name
+	default:
+		return a.misplaced(payload)
+	}
+	return nil
+}
+
+// row completes a.change with its relation and hands it over, or keeps its message.
+func (a *Assembler) row(xid, oid uint32, payload []byte) error {
+	if a.state == idle {
 		return a.misplaced(payload)
 	}
 	rel, err := a.relation(oid, payload)
@@ -144,15 +243,16 @@ func (a *Assembler) row(oid uint32, payload []byte) error {
 		return a.violation("%s message for relation %d: its tuples have %d and %d columns, the relation has %d",
 			messageName(payload), oid, len(a.change.Old), len(a.change.New), n)
 	}
-	a.change.Relation = rel
-	if err := a.ensureBegun(); err != nil {
-		return err
+	if a.spool != nil {
+		a.spool.use(rel)
+		return a.spool.add(xid, payload)
 	}
-	return a.handler.Change(&a.change)
+	a.change.Relation = rel
+	return a.handOver()
 }
 
 func (a *Assembler) truncate(m *TruncateMessage, payload []byte) error {
-	if a.state != inTransaction {
+	if a.state == idle {
 		return a.misplaced(payload)
 	}
 	a.truncated = a.truncated[:0]
@@ -163,23 +263,65 @@ func (a *Assembler) truncate(m *TruncateMessage, payload []byte) error {
 		}
 		a.truncated = append(a.truncated, rel)
 	}
-	if err := a.ensureBegun(); err != nil {
-		return err
+	if a.spool != nil {
+		for _, rel := range a.truncated {
+			a.spool.use(rel)
+		}
+		return a.spool.add(m.XID, payload)
 	}
 	a.change = Change{Op: Truncate, Truncated: a.truncated, Cascade: m.Cascade, RestartIdentity: m.RestartIdentity}
+	return a.handOver()
+}
+
+func (a *Assembler) handOver() error {
+	if !a.begun {
+		if err := a.begin(); err != nil {
+			return err
+		}
+	}
+	if a.skip {
+		return nil
+	}
 	return a.handler.Change(&a.change)
 }
 
 func (a *Assembler) logical(m *LogicalMessage, payload []byte) error {
-	if m.Transactional {
-		if a.state != inTransaction {
-			return a.misplaced(payload)
+	if !m.Transactional {
+		// Its LSN is where its record ends, other than that of a commit.
+		if a.skipBefore != 0 && m.LSN <= a.skipBefore {
+			return nil
 		}
-		if err := a.ensureBegun(); err != nil {
+		return a.handler.Message(false, m.LSN, m.Prefix, m.Content)
+	}
+	if a.state == idle {
+		return a.misplaced(payload)
+	}
+	if a.spool != nil {
+		return a.spool.add(m.XID, payload)
+	}
+	if !a.begun {
+		if err := a.begin(); err != nil {
 			return err
 		}
 	}
-	return a.handler.Message(m.Transactional, m.LSN, m.Prefix, m.Content)
+	if a.skip {
+		return nil
+	}
+	return a.handler.Message(true, m.LSN, m.Prefix, m.Content)
+}
+
+// open makes tx the transaction that is handed over. The handler hears of it with
+// its first message, when the origin is known.
+func (a *Assembler) open(tx Transaction) {
+	a.tx, a.begun, a.skip = tx, false, tx.CommitLSN < a.skipBefore
+}
+
+func (a *Assembler) begin() error {
+	a.begun = true
+	if a.skip {
+		return nil
+	}
+	return a.handler.Begin(&a.tx)
 }
 
 func (a *Assembler) commit(m *CommitMessage, payload []byte) error {
@@ -189,26 +331,26 @@ func (a *Assembler) commit(m *CommitMessage, payload []byte) error {
 	if m.CommitLSN != a.tx.CommitLSN {
 		return a.violation("transaction %d commits at %s, its begin said %s", a.tx.XID, m.CommitLSN, a.tx.CommitLSN)
 	}
-	if err := a.ensureBegun(); err != nil {
-		return err
+	a.tx.EndLSN = m.EndLSN
+	return a.finish()
+}
+
+// finish ends the transaction that is handed over.
+func (a *Assembler) finish() error {
+	if !a.begun {
+		if err := a.begin(); err != nil {
+			return err
+		}
 	}
 	a.state = idle
-	a.tx.EndLSN = m.EndLSN
+	if a.skip {
+		return nil
+	}
 	return a.handler.Commit(&a.tx)
 }
 
-// ensureBegun tells the handler of the open transaction, which it does not hear of
-// before the origin is known.
-func (a *Assembler) ensureBegun() error {
-	if a.begun {
-		return nil
-	}
-	a.begun = true
-	return a.handler.Begin(&a.tx)
-}
-
 func (a *Assembler) relation(oid uint32, payload []byte) (*Relation, error) {
-	if rel := a.relations.lookup(oid); rel != nil {
+	if rel := a.view.lookup(oid); rel != nil {
 		return rel, nil
 	}
 	return nil, a.violation("%s message for relation %d, which the stream has not defined", messageName(payload), oid)

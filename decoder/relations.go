@@ -1,9 +1,7 @@
 package decoder
 
-import "bytes"
-
-// relations is the source's view of its tables at one point: what the rows that
-// come next refer to.
+// relations is one view of the source's tables: what the rows that come next
+// refer to.
 type relations struct {
 	known map[uint32]definition
 	// The relation of the last row, since rows of one table come in runs.
@@ -11,24 +9,28 @@ type relations struct {
 	lastOID uint32
 }
 
-// definition is a relation and the bytes that defined it.
+// definition is a relation and what tells whether it is still the one to use.
 type definition struct {
 	relation *Relation
-	raw      []byte // of the relation message, from its OID on
-	arrival  uint64 // orders definitions that came by different transactions
+	raw      []byte // its message from the OID on; equal bytes are equal relations
+	arrival  uint64 // orders definitions that different transactions brought
 }
 
-// define records a relation. One that is equal to the known one keeps its pointer.
-func (r *relations) define(d definition) {
+func (r *relations) set(d definition) {
 	if r.known == nil {
 		r.known = make(map[uint32]definition)
 	}
-	oid := d.relation.OID
-	if old, ok := r.known[oid]; ok && bytes.Equal(old.raw, d.raw) {
-		d.relation, d.raw = old.relation, old.raw
-	}
-	r.known[oid] = d
+	r.known[d.relation.OID] = d
 	r.last = nil
+}
+
+// merge takes over what another view has learned later.
+func (r *relations) merge(other *relations) {
+	for oid, d := range other.known {
+		if d.arrival > r.known[oid].arrival {
+			r.set(d)
+		}
+	}
 }
 
 // lookup returns the relation in effect, or nil.
