@@ -15,6 +15,7 @@ import (
 const (
 	homePrefix = "walferry-pg-"
 	lockName   = "owner.lock"
+	dataName   = "data"
 )
 
 // home is the directory of one server: data, log, socket, and the lock that
@@ -74,14 +75,15 @@ func sweep(parent string) {
 		if err != nil {
 			continue
 		}
-		if filelock.Try(file) {
+		// The lock goes last: what cannot be removed yet must be found again.
+		if filelock.Try(file) && os.RemoveAll(filepath.Join(filepath.Dir(path), dataName)) == nil {
 			_ = os.RemoveAll(filepath.Dir(path))
 		}
 		_ = file.Close()
 	}
 }
 
-func (h *home) data() string { return filepath.Join(h.dir, "data") }
+func (h *home) data() string { return filepath.Join(h.dir, dataName) }
 
 func (h *home) log() string { return filepath.Join(h.dir, "log") }
 

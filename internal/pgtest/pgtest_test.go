@@ -1,6 +1,7 @@
 package pgtest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -11,21 +12,53 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Server(t, 15)
-	var uri string
 	t.Run("holds what its statements made", func(t *testing.T) {
-		uri = server.Database(t, "CREATE TABLE a (id int)", "INSERT INTO a VALUES (1), (NULL)")
+		uri := server.Database(t, "CREATE TABLE a (id int)", "INSERT INTO a VALUES (1), (NULL)")
 		rows := pgtest.Query(t, uri, "SELECT id FROM a ORDER BY id")
 		if len(rows) != 2 || rows[0][0] != "1" || rows[1][0] != "NULL" {
 			t.Fatalf("rows: %v", rows)
 		}
 		pgtest.Query(t, uri, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", "left_over")
+		if !strings.Contains(uri, "holds_what") {
+			t.Fatalf("the database is not named after the test: %s", uri)
+		}
 	})
 	t.Run("leaves neither slot nor database", func(t *testing.T) {
 		left := pgtest.Query(t, server.URI("postgres"),
-			`SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'
-			UNION ALL SELECT slot_name FROM pg_replication_slots`)
+			`SELECT datname FROM pg_database WHERE datname LIKE '%holds_what%'
+			UNION ALL SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'left_over'`)
 		if len(left) != 0 {
 			t.Fatalf("left: %v", left)
 		}
 	})
 }
+
+func TestWaitFlushed(t *testing.T) {
+	t.Parallel()
+	uri := pgtest.Server(t, 15).Database(t, "CREATE TABLE a (id int)")
+	pgtest.Query(t, uri, "SELECT pg_create_logical_replication_slot('wait_flushed', 'pgoutput')")
+	pgtest.Exec(t, uri, "INSERT INTO a VALUES (1)")
+	lsn := pgtest.CurrentLSN(t, uri)
+	pgtest.Query(t, uri, "SELECT pg_replication_slot_advance('wait_flushed', pg_current_wal_insert_lsn())")
+	pgtest.WaitFlushed(t, uri, "wait_flushed", lsn)
+}
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	source := pgtest.Server(t, 15).Database(t, "CREATE TABLE a (id int)", "INSERT INTO a VALUES (1)")
+	pgtest.Compare(t, source, source)
+	target := pgtest.Server(t, 15).Database(t, "CREATE TABLE a (id int)")
+	probe := &failing{TB: t}
+	pgtest.Compare(probe, source, target)
+	if !probe.failed {
+		t.Fatal("a missing row was not found")
+	}
+}
+
+// failing notes a failure instead of failing.
+type failing struct {
+	testing.TB
+	failed bool
+}
+
+func (f *failing) Errorf(string, ...any) { f.failed = true }
