@@ -7,6 +7,8 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/walferry/walferry/internal/sqltext"
 )
 
 // Bounds of a statement's text in an error's detail and in a warning.
@@ -42,25 +44,52 @@ func Prepare(ctx context.Context, conn *pgx.Conn) error {
 // rolled back.
 func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) {
 	var warnings []string
-	try := func(sql string, tolerated func(error) bool) error {
-		err := trySQL(ctx, tx, sql)
-		if err != nil && tolerated(err) {
-			warnings = append(warnings, message(err)+": "+oneLine(sql))
-			return nil
-		}
-		return describeFailure(e, sql, err)
-	}
 	for _, sql := range parts(e) {
-		if err := try(sql, func(err error) bool { return isTolerated(e, err) }); err != nil {
-			return "", err
+		if err := trySQL(ctx, tx, sql); err != nil {
+			if !isTolerated(e, err) {
+				return "", describeFailure(e, sql, err)
+			}
+			warnings = append(warnings, message(err)+": "+oneLine(sql))
 		}
 	}
 	if e.OwnerSQL != "" && len(warnings) == 0 {
-		if err := try(e.OwnerSQL, isToleratedOwner); err != nil {
-			return "", err
+		if err := giveAway(ctx, tx, e); err != nil {
+			if !isToleratedOwner(err) {
+				return "", describeFailure(e, e.OwnerSQL, err)
+			}
+			warnings = append(warnings, message(err)+": "+oneLine(e.OwnerSQL))
 		}
 	}
 	return strings.Join(warnings, "\n"), nil
+}
+
+// giveAway changes the owner of an entry's object. Unless a superuser asks, the
+// server wants the new owner to be allowed to create in the schema: a right that
+// it may have had on the source only because everybody had it in public until
+// 14. So it is lent for the moment.
+func giveAway(ctx context.Context, tx pgx.Tx, e Entry) error {
+	err := trySQL(ctx, tx, e.OwnerSQL)
+	var pgErr *pgconn.PgError
+	if e.Schema == "" || !errors.As(err, &pgErr) || pgErr.Code != insufficientPrivilege {
+		return err
+	}
+	var may bool
+	row := tx.QueryRow(ctx, `SELECT coalesce(pg_catalog.bool_or(pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')), true)
+		FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n WHERE r.rolname = $1 AND n.nspname = $2`, e.Owner, e.Schema)
+	if scanErr := row.Scan(&may); scanErr != nil || may {
+		return errors.CombineErrors(err, scanErr)
+	}
+	create := "CREATE ON SCHEMA " + sqltext.Ident(e.Schema)
+	role := sqltext.Ident(e.Owner)
+	lent := "GRANT " + create + " TO " + role + ";\n" + e.OwnerSQL + "\nREVOKE " + create + " FROM " + role + ";"
+	if lentErr := trySQL(ctx, tx, lent); lentErr != nil {
+		// The first refusal is the one that the operator can act on.
+		if isToleratedOwner(lentErr) {
+			return err
+		}
+		return lentErr
+	}
+	return nil
 }
 
 // parts returns the statements that may fail one by one.

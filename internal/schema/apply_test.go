@@ -112,3 +112,30 @@ func TestApply_Failures(t *testing.T) {
 		t.Errorf("what could be granted is granted: %t, %v", granted, err)
 	}
 }
+
+// The target's role is a member of the tables' owner, who may not create in the
+// schema public there as everybody could on the source.
+func TestApply_GivesAwayInPublic(t *testing.T) {
+	t.Parallel()
+	for _, major := range []int{15, 18} {
+		t.Run(strconv.Itoa(major), func(t *testing.T) {
+			t.Parallel()
+			server := pgtest.Server(t, major)
+			owner, admin := fmt.Sprintf("walferry_app_%d", major), fmt.Sprintf("walferry_admin_%d", major)
+			target := server.Database(t, "CREATE ROLE "+owner)
+			conn := asRole(t, target, admin)
+			pgtest.Exec(t, target, fmt.Sprintf("GRANT %s TO %s", owner, admin))
+			warnings := restore(t, conn, []schema.Entry{
+				{Kind: "TABLE", Schema: "public", Name: "a", Owner: owner, SQL: "CREATE TABLE public.a (id int PRIMARY KEY);", OwnerSQL: "ALTER TABLE public.a OWNER TO " + owner + ";"},
+				{Kind: "INDEX", Schema: "public", Name: "a_1", SQL: "CREATE INDEX a_1 ON public.a (id);"},
+			})
+			if len(warnings) > 0 {
+				t.Errorf("warnings: %v", warnings)
+			}
+			got := pgtest.Query(t, target, "SELECT tableowner, has_schema_privilege($1, 'public', 'CREATE') FROM pg_tables WHERE tablename = 'a'", owner)
+			if len(got) != 1 || got[0][0] != owner || got[0][1] != "f" {
+				t.Errorf("owner, and whether it may create in public: %v", got)
+			}
+		})
+	}
+}

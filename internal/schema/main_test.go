@@ -82,8 +82,8 @@ func apply(t *testing.T, conn *pgx.Conn, e schema.Entry) (warning string, err er
 	return warning, err
 }
 
-// script is pg_dump's text of a database's schema.
-func script(t *testing.T, uri string, major int) string {
+// schemaText is pg_dump's text of a database's schema.
+func schemaText(t *testing.T, uri string, major int) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), findPGBin(t, major).Dump, "--schema-only", "--no-blobs", "--dbname="+uri).Output()
 	if err != nil {
@@ -125,5 +125,5 @@ func referenceScript(t *testing.T, source, reference string, major int) string {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
 	}
-	return script(t, reference, major)
+	return schemaText(t, reference, major)
 }

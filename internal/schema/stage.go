@@ -85,7 +85,6 @@ var placements = map[string]placement{
 	"PUBLICATION TABLES IN SCHEMA": {stage: Finish},
 	"EVENT TRIGGER":                {stage: Finish, pass: passLast},
 	"MATERIALIZED VIEW DATA":       {stage: Finish, pass: passLast},
-	"REFRESH MATERIALIZED VIEW":    {stage: Finish, pass: passLast},
 	"SUBSCRIPTION":                 {leftOut: "subscriptions are not moved"},
 	"SUBSCRIPTION TABLE":           {silent: true}, // of a subscription
 	"BLOB":                         {leftOut: "large objects are not part of the schema"},
