@@ -1,0 +1,42 @@
+package validate
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// connect opens a connection as walferry does.
+func connect(t *testing.T, uri string) *pgx.Conn {
+	t.Helper()
+	c := pgtest.Connect(t, uri)
+	if _, err := c.Exec(t.Context(), "SET search_path = ''"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// as returns the URI with another role.
+func as(t *testing.T, uri, role string) string {
+	t.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	return u.String()
+}
+
+// role creates a role for the database of uri and returns its name. It stays
+// until the server goes: what it owns goes later than the test.
+func role(t *testing.T, uri, attributes string) string {
+	t.Helper()
+	name := pgtest.Query(t, uri, "SELECT current_database() || '_role'")[0][0]
+	pgtest.Exec(t, uri, "CREATE ROLE "+name+" LOGIN "+attributes)
+	return name
+}

@@ -1,0 +1,162 @@
+package validate
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+// scene is a migration that preflight is asked about.
+type scene struct {
+	t              *testing.T
+	source, target string
+	o              PreflightOptions
+	servers        *servers
+}
+
+// servers are the special servers that several scenes use. They live as long as
+// the test that asked for them first.
+type servers struct {
+	t             *testing.T
+	poor, standby *pgtest.Cluster
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	const schema = "CREATE TABLE orders (id int PRIMARY KEY, note text)"
+	return &scene{
+		t:      t,
+		source: pgtest.Server(t, 15).Database(t, schema, "INSERT INTO orders VALUES (1, 'one')"),
+		target: pgtest.Server(t, 15).Database(t),
+	}
+}
+
+func (s *scene) preflight() Report {
+	t := s.t
+	t.Helper()
+	s.o.Source, s.o.Target = connect(t, s.source), connect(t, s.target)
+	report, err := Preflight(t.Context(), s.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []interface{ Close(context.Context) error }{s.o.Source, s.o.Target} {
+		if err := c.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return report
+}
+
+func (r Report) find(id, object string) *Finding {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.ID == id && f.Object == object {
+			return f
+		}
+	}
+	return nil
+}
+
+// TestPreflight_FindsWhatIsProvoked asks about a sound migration, spoils it, and
+// asks again. It is not parallel: slots and transactions belong to the server.
+func TestPreflight_FindsWhatIsProvoked(t *testing.T) {
+	shared := &servers{t: t}
+	for _, p := range provocations {
+		t.Run(p.name(), func(t *testing.T) {
+			s := newScene(t)
+			s.servers = shared
+			before := s.preflight()
+			object, severity := p.provoke(s)
+			if f := before.find(p.id, object); f != nil && f.Severity == severity {
+				t.Fatalf("found before it is provoked: %+v", f)
+			}
+			report := s.preflight()
+			f := report.find(p.id, object)
+			if f == nil {
+				t.Fatalf("no finding %s about %q in %+v", p.id, object, report.Findings)
+			}
+			if f.Severity != severity {
+				t.Errorf("severity %s, want %s", f.Severity, severity)
+			}
+			if severity == Error && report.OK() {
+				t.Error("the report is ok in spite of an error")
+			}
+			if f.Message == "" || strings.HasSuffix(f.Message, ".") {
+				t.Errorf("message %q", f.Message)
+			}
+			for _, sentence := range []string{f.Detail, f.Hint} {
+				if sentence != "" && !strings.HasSuffix(sentence, ".") && !strings.HasSuffix(sentence, ";") {
+					t.Errorf("not a sentence: %q", sentence)
+				}
+			}
+			t.Logf("%s %s %s: %s\n%s\n%s", f.ID, f.Severity, f.Object, f.Message, f.Detail, f.Hint)
+		})
+	}
+}
+
+// TestPreflight_EveryCheckIsProvoked keeps the table of provocations complete.
+func TestPreflight_EveryCheckIsProvoked(t *testing.T) {
+	t.Parallel()
+	for _, c := range checks {
+		provoked := slices.ContainsFunc(provocations, func(p provocation) bool { return p.id == c.id })
+		if !provoked && !slices.Contains(unprovoked, c.id) {
+			t.Errorf("no test provokes %s", c.id)
+		}
+	}
+}
+
+func TestPreflight_HasNothingAgainstASoundMigration(t *testing.T) {
+	s := newScene(t)
+	report := s.preflight()
+	// All databases of the tests are on one server.
+	report.Findings = slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.ID == "target.same_server" })
+	if len(report.Findings) > 0 || !report.OK() {
+		t.Errorf("findings: %+v", report.Findings)
+	}
+	text, err := json.Marshal(report)
+	if err != nil || string(text) != `{"schema_version":1,"ok":true,"findings":[]}` {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestPreflight_ChecksOnlyWhatACopyNeeds(t *testing.T) {
+	s := newScene(t)
+	pgtest.Exec(t, s.source, "CREATE TABLE keyless (id int)")
+	name := role(t, s.source, "")
+	pgtest.Exec(t, s.source, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+name)
+	s.source = as(t, s.source, name)
+	if report := s.preflight(); report.OK() {
+		t.Error("a role without rights can replicate")
+	}
+	s.o.CopyOnly = true
+	if report := s.preflight(); !report.OK() {
+		t.Errorf("a role that can read cannot copy: %+v", report.Findings)
+	}
+}
+
+func TestPreflight_ChoiceThatNamesNothingIsAnError(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.o.Tables = []string{"no_such_table"}
+	s.o.Source, s.o.Target = connect(t, s.source), connect(t, s.target)
+	if _, err := Preflight(t.Context(), s.o); err == nil || !strings.Contains(err.Error(), "no_such_table") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPreflight_ResumingAcceptsWhatIsItsOwn(t *testing.T) {
+	s := newScene(t)
+	pgtest.Exec(t, s.source, "SELECT pg_create_logical_replication_slot('resumed_slot', 'pgoutput')", "CREATE PUBLICATION resumed FOR TABLE orders")
+	pgtest.Exec(t, s.target, "CREATE TABLE orders (id int PRIMARY KEY, note text); INSERT INTO orders VALUES (1, 'one')")
+	s.o.Slot, s.o.NewPublications = "resumed_slot", []string{"resumed"}
+	if report := s.preflight(); report.OK() {
+		t.Error("an existing slot is accepted")
+	}
+	s.o.Resuming = true
+	if report := s.preflight(); !report.OK() {
+		t.Errorf("findings: %+v", report.Findings)
+	}
+}
