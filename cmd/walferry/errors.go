@@ -7,6 +7,9 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/walferry/walferry/internal/engine"
+	"github.com/walferry/walferry/validate"
 )
 
 // errNo is the answer no, already printed.
@@ -14,6 +17,17 @@ var errNo = errors.New("the answer is no")
 
 // printError writes an error with its details and hints, a line each.
 func printError(w io.Writer, err error) {
+	var blocked *engine.BlockedError
+	if errors.As(err, &blocked) {
+		for _, f := range blocked.Report.Findings {
+			if f.Severity == validate.Error {
+				message(w, "error", f.Message)
+				printOnce(w, "detail", []string{f.Detail}, map[string]bool{"": true})
+				printOnce(w, "hint", []string{f.Hint}, map[string]bool{"": true})
+			}
+		}
+		return
+	}
 	message(w, "error", err.Error())
 	details, hints := errors.GetAllDetails(err), errors.GetAllHints(err)
 	var pgErr *pgconn.PgError
