@@ -13,6 +13,7 @@ import (
 
 	"github.com/walferry/walferry/internal/pgtest"
 	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/workload"
 )
 
 //go:embed testdata/own.sql
@@ -176,4 +177,17 @@ func TestDump_Failure(t *testing.T) {
 	if err == nil || !strings.Contains(errors.FlattenDetails(err), `database "no_such_database" does not exist`) {
 		t.Errorf("error %v, details %q", err, errors.FlattenDetails(err))
 	}
+}
+
+// The workload's schema arrives too, with nothing but its own definitions.
+func TestDump_Workload(t *testing.T) {
+	t.Parallel()
+	sourceMajor, targetMajor := pgtest.Majors()
+	source, target := pgtest.Server(t, sourceMajor).Database(t, workload.UglySchema), pgtest.Server(t, targetMajor).Database(t)
+	want := referenceScript(t, source, pgtest.Server(t, targetMajor).Database(t), targetMajor)
+	entries, leftOut := dump(t, source, targetMajor, schema.Options{})
+	if warnings := restore(t, connect(t, target), entries); len(warnings)+len(leftOut) > 0 {
+		t.Errorf("warnings: %v, left out: %v", warnings, leftOut)
+	}
+	sameText(t, schemaText(t, target, targetMajor), want)
 }
