@@ -15,6 +15,7 @@ import (
 // full. Applied, Durable and Stats are safe for concurrent use.
 type Applier struct {
 	options Options
+	few     int
 
 	// free holds the batches that nobody uses, ready the one that waits to be
 	// written. Between transactions the receiver takes the waiting one back to add
@@ -55,6 +56,7 @@ func New(options Options) *Applier {
 	options = options.withDefaults()
 	a := &Applier{
 		options: options,
+		few:     fewChanges,
 		free:    make(chan *batch, batches),
 		// One place, so that the receiver never waits for a writer that is not
 		// full, and can take the batch back.

@@ -42,12 +42,25 @@ type change struct {
 	oldKind decoder.OldKind
 	// unchanged reports that a value of the new tuple is Unchanged.
 	unchanged bool
+	// scattered reports that the values of the new tuple are not next to each other
+	// in the arena: some were taken from an earlier tuple.
+	scattered bool
+	// forms says in which forms the values came.
+	forms forms
 	// relation indexes batch.relations; of a TRUNCATE, batch.truncations.
 	relation int32
 	// old and new index the first value of a tuple in batch.values. Both tuples
 	// have as many values as the relation has columns.
 	old, new int32
 }
+
+// forms is a set of value forms.
+type forms byte
+
+const (
+	someText forms = 1 << iota
+	someBinary
+)
 
 // transaction is a source transaction, or the part of it that is in this batch.
 type transaction struct {
@@ -136,9 +149,9 @@ func (b *batch) add(c *decoder.Change) error {
 			c.Relation.Namespace, c.Relation.Name, len(c.Old), len(c.New), columns)
 	}
 	stored := change{op: c.Op, oldKind: c.OldKind, relation: b.relation(c.Relation), old: int32(len(b.values))}
-	b.addTuple(c.Old)
-	stored.new = int32(len(b.values))
-	stored.unchanged = b.addTuple(c.New)
+	b.addTuple(c.Old, &stored)
+	stored.new, stored.unchanged = int32(len(b.values)), false
+	b.addTuple(c.New, &stored)
 	b.changes = append(b.changes, stored)
 	return nil
 }
@@ -162,9 +175,8 @@ func (b *batch) relation(r *decoder.Relation) int32 {
 	return i
 }
 
-// addTuple copies the values of a tuple and reports whether one is Unchanged.
-func (b *batch) addTuple(tuple decoder.Tuple) bool {
-	unchanged := false
+// addTuple copies the values of a tuple and notes their forms.
+func (b *batch) addTuple(tuple decoder.Tuple, stored *change) {
 	for i := range tuple {
 		v := &tuple[i]
 		switch v.Kind {
@@ -172,15 +184,19 @@ func (b *batch) addTuple(tuple decoder.Tuple) bool {
 			b.arena = binary.BigEndian.AppendUint32(b.arena, math.MaxUint32)
 			b.values = append(b.values, value{offset: uint32(len(b.arena)), kind: decoder.Null})
 		case decoder.Unchanged:
-			unchanged = true
+			stored.unchanged = true
 			b.values = append(b.values, value{kind: decoder.Unchanged})
 		case decoder.Text, decoder.Binary:
 			b.arena = binary.BigEndian.AppendUint32(b.arena, uint32(len(v.Data)))
 			b.values = append(b.values, value{offset: uint32(len(b.arena)), size: int32(len(v.Data)), kind: v.Kind})
 			b.arena = append(b.arena, v.Data...)
+			if v.Kind == decoder.Text {
+				stored.forms |= someText
+			} else {
+				stored.forms |= someBinary
+			}
 		}
 	}
-	return unchanged
 }
 
 // data returns a value's bytes, nil when it has none. They stay valid until the

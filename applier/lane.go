@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -19,7 +20,22 @@ type lane struct {
 	// current are the plans of the batch in hand, parallel to its relations.
 	current  []*plan
 	prepared prepared
+	segment  segment
+	fold     fold
+	set      changeset
+	staging  staging
+	order    []int32
+	// copyBuffer is reused by every COPY.
+	copyBuffer []byte
+	// few changes of a table are written one by one.
+	few int
+	// shared reports that several relations of the batch go to one table.
+	shared bool
 
+	// before are control statements that go along with the next statement.
+	before []string
+	// savepoint reports that one is open.
+	savepoint bool
 	// open reports that a target transaction is open.
 	open bool
 	// pending counts what the open transaction holds.
@@ -33,16 +49,21 @@ type lane struct {
 // tuning keeps the planner at the index. Tables here grow from nothing without
 // statistics, and a plan is kept for long: it must not be a scan of the whole table
 // because the table was small. Without a fitting index a scan is taken all the same.
-const tuning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off`
+const tuning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+	SET enable_material = off; SET jit = off; SET temp_buffers = '32MB'`
 
-func openLane(ctx context.Context, options *Options) (*lane, error) {
+func openLane(ctx context.Context, options *Options, few int) (*lane, error) {
 	conn, err := options.Connect(ctx)
 	if err != nil {
 		return nil, errors.Wrap(err, "connect to the target")
 	}
-	l := &lane{last: Checkpoint{EndLSN: options.Start}, options: options, conn: conn, plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{}}
+	l := &lane{few: few, last: Checkpoint{EndLSN: options.Start}, options: options, conn: conn, plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{}}
 	if _, err := conn.Exec(ctx, tuning); err != nil {
 		return nil, errors.CombineErrors(errors.Wrap(err, "prepare the session on the target"), l.close(ctx))
+	}
+	const temporary = `SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')`
+	if err := conn.QueryRow(ctx, temporary).Scan(&l.staging.allowed); err != nil {
+		return nil, errors.CombineErrors(errors.Wrap(err, "read the rights on the target"), l.close(ctx))
 	}
 	return l, nil
 }
@@ -107,7 +128,26 @@ func (l *lane) planBatch(ctx context.Context, b *batch) error {
 		}
 		l.current = append(l.current, p)
 	}
+	l.shared = l.sharesTable()
 	return nil
+}
+
+// sharesTable reports whether several relations of the batch go to one table, as
+// they do when its definition changes within the batch.
+func (l *lane) sharesTable() bool {
+	if len(l.current) < 2 {
+		return false
+	}
+	seen := make(map[uint32]bool, len(l.current))
+	for _, p := range l.current {
+		if p.table != nil && seen[p.table.oid] {
+			return true
+		}
+		if p.table != nil {
+			seen[p.table.oid] = true
+		}
+	}
+	return false
 }
 
 // plan returns the plan of a relation, bound to its target table if it is applied
@@ -153,8 +193,9 @@ func (l *lane) commit(ctx context.Context, c Checkpoint) error {
 			m.Updates, m.Deletes = 0, 0
 		}
 	}
-	if err := l.begin(ctx); err != nil {
-		return err
+	l.begin()
+	if err := l.exec(ctx, ""); err != nil {
+		return errors.Wrap(err, "begin a transaction on the target")
 	}
 	if err := l.options.Checkpoint.Save(ctx, l.conn, c); err != nil {
 		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
@@ -166,20 +207,37 @@ func (l *lane) commit(ctx context.Context, c Checkpoint) error {
 	if tag.String() != "COMMIT" {
 		return errors.Newf("the target answered COMMIT with %s", tag)
 	}
-	l.open = false
+	l.open, l.savepoint = false, false
+	l.staging.transaction++
 	c.Missed = nil
 	l.last = c
 	return nil
 }
 
-// begin opens the target transaction unless it is open.
-func (l *lane) begin(ctx context.Context) error {
-	if l.open {
+// begin opens the target transaction, with the next statement, unless it is open.
+func (l *lane) begin() {
+	if !l.open {
+		l.before = append(l.before, "BEGIN")
+		l.open = true
+	}
+}
+
+// exec runs what is to come before, and sql.
+func (l *lane) exec(ctx context.Context, sql string) error {
+	sql = l.withControl(sql)
+	if sql == "" {
 		return nil
 	}
-	if _, err := l.conn.Exec(ctx, "BEGIN"); err != nil {
-		return errors.Wrap(err, "begin a transaction on the target")
+	_, err := l.conn.Exec(ctx, sql)
+	return err
+}
+
+// withControl puts the control statements before sql.
+func (l *lane) withControl(sql string) string {
+	if len(l.before) == 0 {
+		return sql
 	}
-	l.open = true
-	return nil
+	sql = strings.Join(l.before, "; ") + "; " + sql
+	l.before = l.before[:0]
+	return sql
 }

@@ -252,43 +252,52 @@ var replays = []struct {
 
 func TestApplier_Replay(t *testing.T) {
 	t.Parallel()
+	const never = 1 << 30
 	for _, c := range replays {
-		for _, mode := range []struct {
-			name  string
-			batch int
-			bin   bool
-		}{{"text", 0, false}, {"binary", 0, true}, {"text, change by change", 1, false}} {
-			t.Run(c.name+"/"+mode.name, func(t *testing.T) {
-				t.Parallel()
-				if mode.bin && len(c.target) > 0 {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			publication := c.publication
+			if publication == "" {
+				publication = "FOR ALL TABLES"
+			}
+			first := newReplica(t, c.schema...)
+			first.publish(t, publication)
+			pgtest.Exec(t, first.source, c.during...)
+			for _, mode := range []struct {
+				name    string
+				replica *replica
+				setFrom int
+				batch   int
+				binary  bool
+			}{
+				{"row by row", first, never, 0, false},
+				{"as sets", newTarget(t, first.source, c.schema...), 1, 0, false},
+				{"binary", newTarget(t, first.source, c.schema...), 2, 0, true},
+				{"in pieces", newTarget(t, first.source, c.schema...), 1, 300, false},
+			} {
+				t.Run(mode.name, func(t *testing.T) {
+					r := mode.replica
 					// The caller asks for binary values only where the types are the same.
-					mode.bin = false
-				}
-				r := newReplica(t, c.schema...)
-				r.binary, r.options.MaxBatchBytes = mode.bin, mode.batch
-				pgtest.Exec(t, r.target, c.target...)
-				publication := c.publication
-				if publication == "" {
-					publication = "FOR ALL TABLES"
-				}
-				r.publish(t, publication)
-				pgtest.Exec(t, r.source, c.during...)
-				stats, err := r.follow(t)
-				if err != nil {
-					t.Fatalf("%+v", err)
-				}
-				if c.compare == "" {
-					pgtest.Compare(t, r.source, r.target)
-				} else if s, d := pgtest.Query(t, r.source, c.compare), pgtest.Query(t, r.target, c.compare); !slices.EqualFunc(s, d, slices.Equal) {
-					t.Errorf("source: %v\ntarget: %v", s, d)
-				}
-				if stats.MissedUpdates+stats.MissedDeletes > 0 {
-					t.Errorf("rows were missed: %+v", stats)
-				}
-				if stats.Transactions == 0 {
-					t.Errorf("nothing was applied: %+v", stats)
-				}
-			})
-		}
+					r.binary = mode.binary && len(c.target) == 0
+					r.setFrom, r.options.MaxBatchBytes = mode.setFrom, mode.batch
+					pgtest.Exec(t, r.target, c.target...)
+					stats, err := r.follow(t)
+					if err != nil {
+						t.Fatalf("%+v", err)
+					}
+					if c.compare == "" {
+						pgtest.Compare(t, r.source, r.target)
+					} else if s, d := pgtest.Query(t, r.source, c.compare), pgtest.Query(t, r.target, c.compare); !slices.EqualFunc(s, d, slices.Equal) {
+						t.Errorf("source: %v\ntarget: %v", s, d)
+					}
+					if stats.MissedUpdates+stats.MissedDeletes > 0 {
+						t.Errorf("rows were missed: %+v", stats)
+					}
+					if stats.Transactions == 0 {
+						t.Errorf("nothing was applied: %+v", stats)
+					}
+				})
+			}
+		})
 	}
 }

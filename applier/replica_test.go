@@ -21,16 +21,22 @@ type replica struct {
 	// options are those of the next run, but for Connect and Checkpoint.
 	options applier.Options
 	binary  bool
+	// setFrom is the number of changes from which a table is written as a set; 0 for the default.
+	setFrom int
 }
 
 // newReplica creates both databases with the same statements.
 func newReplica(t *testing.T, schema ...string) *replica {
 	t.Helper()
-	sourceMajor, targetMajor := pgtest.Majors()
-	r := &replica{
-		source: pgtest.Server(t, sourceMajor).Database(t, schema...),
-		target: pgtest.Server(t, targetMajor).Database(t, schema...),
-	}
+	sourceMajor, _ := pgtest.Majors()
+	return newTarget(t, pgtest.Server(t, sourceMajor).Database(t, schema...), schema...)
+}
+
+// newTarget creates another target for a source.
+func newTarget(t *testing.T, source string, schema ...string) *replica {
+	t.Helper()
+	_, targetMajor := pgtest.Majors()
+	r := &replica{source: source, target: pgtest.Server(t, targetMajor).Database(t, schema...)}
 	pgtest.Exec(t, r.target, `CREATE SCHEMA progress`,
 		`CREATE TABLE progress.checkpoint (lsn pg_lsn, commit_lsn pg_lsn, transactions bigint, changes bigint, missed bigint)`,
 		`INSERT INTO progress.checkpoint VALUES ('0/0', '0/0', 0, 0, 0)`)
@@ -87,7 +93,11 @@ func (r *replica) applier(t *testing.T) *applier.Applier {
 		t.Fatal(err)
 	}
 	options.Start = start
-	return applier.New(options)
+	a := applier.New(options)
+	if r.setFrom > 0 {
+		a.WriteAsSetFrom(r.setFrom)
+	}
+	return a
 }
 
 // follow applies all that the source has committed.

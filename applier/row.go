@@ -9,63 +9,88 @@ import (
 	"github.com/walferry/walferry/decoder"
 )
 
-// rowWriter writes changes one by one in source order, which is always valid.
+// rowWriter writes changes one by one.
 type rowWriter struct {
 	lane     *lane
 	batch    *batch
 	pipeline *pipeline
+	// changes are those of the batch, or net changes.
+	changes []change
 }
 
-// beginning tags the statement that is no change.
-const beginning = -1
+// control tags the statements that are no change.
+const control = -1
 
-// write writes the transactions from up to to, exclusive, of the batch.
-func (l *lane) write(ctx context.Context, b *batch, from, to int) error {
-	w := &rowWriter{lane: l, batch: b}
+// writeRows writes the changes that order indexes, in its order. In source order
+// this is always valid.
+func (l *lane) writeRows(ctx context.Context, b *batch, order []int32) error {
+	err := l.rows(ctx, b, b.changes, order)
+	var failed *statementError
+	if errors.As(err, &failed) && failed.tag != control {
+		return l.explain(failed.error, b, failed.tag)
+	}
+	return err
+}
+
+// writeTruncate writes a TRUNCATE.
+func (l *lane) writeTruncate(ctx context.Context, b *batch, index int, commitLSN decoder.LSN) error {
+	sql := l.truncateSQL(b, index, commitLSN)
+	if sql == "" {
+		return nil
+	}
+	count(&l.pending, decoder.Truncate)
+	if err := l.exec(ctx, sql); err != nil {
+		return l.explain(err, b, index)
+	}
+	return nil
+}
+
+// writeNet writes net changes one by one.
+func (l *lane) writeNet(ctx context.Context, b *batch, changes []change) error {
+	order := l.order[:0]
+	for i := range changes {
+		order = append(order, int32(i))
+	}
+	l.order = order
+	return l.rows(ctx, b, changes, order)
+}
+
+func (l *lane) rows(ctx context.Context, b *batch, changes []change, order []int32) error {
+	if len(order) == 0 {
+		return nil
+	}
+	l.begin()
+	w := &rowWriter{lane: l, batch: b, changes: changes}
 	w.pipeline = startPipeline(ctx, l.conn.PgConn(), &l.prepared, w.result)
-	err := w.run(from, to)
+	err := w.run(order)
 	closeErr := w.pipeline.close()
 	if err != nil {
 		// The connection was in the middle of something: what closing it says is
 		// a consequence.
-		return w.explain(err)
+		return err
 	}
 	return closeErr
 }
 
-func (w *rowWriter) run(from, to int) error {
-	if !w.lane.open {
-		if err := w.pipeline.text(beginning, "BEGIN"); err != nil {
+func (w *rowWriter) run(order []int32) error {
+	for _, sql := range w.lane.before {
+		if err := w.pipeline.text(control, sql); err != nil {
 			return err
 		}
-		w.lane.open = true
 	}
-	for i := from; i < to; i++ {
-		tx := &w.batch.transactions[i]
-		for index := tx.first; index < w.batch.last(i); index++ {
-			if err := w.change(index, tx.commitLSN); err != nil {
-				return err
-			}
+	w.lane.before = w.lane.before[:0]
+	for _, index := range order {
+		if err := w.change(int(index)); err != nil {
+			return err
 		}
 	}
 	return w.pipeline.finish()
 }
 
 // change sends one change.
-func (w *rowWriter) change(index int, commitLSN decoder.LSN) error {
-	c := &w.batch.changes[index]
-	if c.op == decoder.Truncate {
-		return w.truncate(index, commitLSN)
-	}
-	p := w.lane.current[c.relation]
-	if p.skips(commitLSN) {
-		return nil
-	}
-	if err := p.check(c); err != nil {
-		return &statementError{index, err}
-	}
-	count(&w.lane.pending, c.op)
-	s := p.shapeFor(w.batch, c)
+func (w *rowWriter) change(index int) error {
+	c := &w.changes[index]
+	s := w.lane.current[c.relation].shapeFor(w.batch, c)
 	if s == nil {
 		return nil
 	}
@@ -125,35 +150,15 @@ func count(s *Stats, op decoder.Op) {
 
 // result takes the number of rows that a change's statement affected.
 func (w *rowWriter) result(index int, rows int64) error {
-	if rows > 0 || index == beginning {
+	if rows > 0 || index == control {
 		return nil
 	}
-	c := &w.batch.changes[index]
+	c := &w.changes[index]
 	if c.op != decoder.Update && c.op != decoder.Delete {
 		return nil
 	}
-	w.lane.current[c.relation].missed.count(c.op)
-	if c.op == decoder.Update {
-		w.lane.pending.MissedUpdates++
-	} else {
-		w.lane.pending.MissedDeletes++
-	}
-	if w.lane.options.OnMissingRow == MissingRowStop {
-		err := errors.New("the row is not on the target")
-		return &statementError{index, errors.WithHint(err, "compare the table on both sides (walferry verify), "+
-			"or let missing rows be counted (--on-missing-row count)")}
+	if err := w.lane.miss(w.lane.current[c.relation], c.op, 1); err != nil {
+		return &statementError{index, err}
 	}
 	return nil
-}
-
-// explain says which change an error is about.
-func (w *rowWriter) explain(err error) error {
-	var failed *statementError
-	if !errors.As(err, &failed) {
-		return err
-	}
-	if failed.tag == beginning {
-		return errors.Wrap(failed.error, "begin a transaction on the target")
-	}
-	return w.lane.explain(failed.error, w.batch, failed.tag)
 }

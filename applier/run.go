@@ -21,7 +21,7 @@ func (a *Applier) run(ctx context.Context) error {
 	if err := a.options.validate(); err != nil {
 		return err
 	}
-	l, err := openLane(ctx, &a.options)
+	l, err := openLane(ctx, &a.options, a.few)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,12 @@ type shape struct {
 	statement *statement
 	sql       string
 	params    []param
+	// set are the columns that an UPDATE sets; old reports that the old tuple
+	// identifies the row.
+	set []int
+	old bool
+	// moves reports that the row is taken out and put in again.
+	moves bool
 }
 
 // param is one parameter of a statement: a column of the old or the new tuple.
@@ -253,9 +259,18 @@ func (p *plan) newShape(op byte, set []byte, old bool, null []byte) *shape {
 	case byte(decoder.Delete):
 		return p.deleteShape(null)
 	case 'M':
-		return p.moveShape(set, old, null)
+		s := p.moveShape(set, old, null)
+		s.moves = true
+		return s
 	default:
-		return p.updateShape(set, old, null)
+		s := p.updateShape(set, old, null)
+		for i := range p.columns {
+			if has(set, i) {
+				s.set = append(s.set, i)
+			}
+		}
+		s.old = old
+		return s
 	}
 }
 
