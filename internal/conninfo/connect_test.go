@@ -59,6 +59,9 @@ func TestConnect_PinsTheSession(t *testing.T) {
 	defer repl.Close(t.Context()) //nolint:errcheck // nothing is lost
 	for kind, c := range map[string]*pgconn.PgConn{"ordinary": conn.PgConn(), "replication": repl} {
 		for name, want := range wantPins {
+			if name == "idle_session_timeout" && major < 14 {
+				continue
+			}
 			got, err := c.Exec(t.Context(), "SELECT pg_catalog.current_setting('"+name+"')").ReadAll()
 			if err != nil {
 				t.Fatal(err)
@@ -107,7 +110,7 @@ func TestConnect_ErrorsNameWhereAndHelp(t *testing.T) {
 	cleanEnvironment(t)
 	major, _ := pgtest.Majors()
 	server := pgtest.Start(t, major, nil)
-	pgtest.Exec(t, server.URI("postgres"), "CREATE ROLE plain LOGIN PASSWORD 'right'", "CREATE ROLE stranger LOGIN")
+	pgtest.Exec(t, server.URI("postgres"), "SET password_encryption = 'scram-sha-256'", "CREATE ROLE plain LOGIN PASSWORD 'right'", "CREATE ROLE stranger LOGIN")
 	hba := "host all postgres all trust\nhost all plain all scram-sha-256\n"
 	if err := os.WriteFile(filepath.Join(server.DataDir(), "pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		t.Fatal(err)

@@ -178,7 +178,7 @@ func TestStream_StaysAliveWhilePushIsBlocked(t *testing.T) {
 func TestStream_StartErrorsAreTold(t *testing.T) {
 	t.Parallel()
 	uri := pgtest.Server(t, sourceMajor()).Database(t, published)
-	slot := createSlot(t, uri, "busy")
+	createSlot(t, uri, "busy")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	c := connect(t, uri)
@@ -209,12 +209,13 @@ func TestStream_StartErrorsAreTold(t *testing.T) {
 	if err := stream("busy", "proto_version '99'", `publication_names '"p"'`); !errors.As(err, &pgErr) || retry.Retryable(err) {
 		t.Errorf("a bad option: %v", err)
 	}
-	pgtest.Exec(t, uri, "INSERT INTO t VALUES (1)")
-	err = stream("busy", "proto_version '1'", `publication_names '"none"'`)
-	if sourceMajor() < 18 && (!errors.As(err, &pgErr) || errors.Is(err, source.ErrSlotMissing) || !strings.Contains(err.Error(), `stream slot "busy" after `)) {
-		t.Errorf("no such publication: %v", err)
+	if sourceMajor() < 18 { // from 18 on the changes are skipped, with a warning
+		pgtest.Exec(t, uri, "INSERT INTO t VALUES (1)")
+		err = stream("busy", "proto_version '1'", `publication_names '"none"'`)
+		if !errors.As(err, &pgErr) || errors.Is(err, source.ErrSlotMissing) || !strings.Contains(err.Error(), `stream slot "busy" after `) {
+			t.Errorf("no such publication: %v", err)
+		}
 	}
-	_ = slot
 }
 
 func TestStream_TerminatedByAnAdministrator(t *testing.T) {
