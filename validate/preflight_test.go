@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -27,11 +28,16 @@ type servers struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOn(t, 15, 15)
+}
+
+func newSceneOn(t *testing.T, source, target int) *scene {
+	t.Helper()
 	const schema = "CREATE TABLE orders (id int PRIMARY KEY, note text)"
 	return &scene{
 		t:      t,
-		source: pgtest.Server(t, 15).Database(t, schema, "INSERT INTO orders VALUES (1, 'one')"),
-		target: pgtest.Server(t, 15).Database(t),
+		source: pgtest.Server(t, source).Database(t, schema, "INSERT INTO orders VALUES (1, 'one')"),
+		target: pgtest.Server(t, target).Database(t),
 	}
 }
 
@@ -109,16 +115,19 @@ func TestPreflight_EveryCheckIsProvoked(t *testing.T) {
 }
 
 func TestPreflight_HasNothingAgainstASoundMigration(t *testing.T) {
-	s := newScene(t)
-	report := s.preflight()
-	// All databases of the tests are on one server.
-	report.Findings = slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.ID == "target.same_server" })
-	if len(report.Findings) > 0 || !report.OK() {
-		t.Errorf("findings: %+v", report.Findings)
-	}
-	text, err := json.Marshal(report)
-	if err != nil || string(text) != `{"schema_version":1,"ok":true,"findings":[]}` {
-		t.Errorf("%s, %v", text, err)
+	for _, majors := range [][2]int{{13, 18}, {15, 15}, {18, 18}} {
+		t.Run(fmt.Sprintf("%d to %d", majors[0], majors[1]), func(t *testing.T) {
+			report := newSceneOn(t, majors[0], majors[1]).preflight()
+			// The databases of one major are on one server.
+			report.Findings = slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.ID == "target.same_server" })
+			if len(report.Findings) > 0 || !report.OK() {
+				t.Errorf("findings: %+v", report.Findings)
+			}
+			text, err := json.Marshal(report)
+			if err != nil || string(text) != `{"schema_version":1,"ok":true,"findings":[]}` {
+				t.Errorf("%s, %v", text, err)
+			}
+		})
 	}
 }
 

@@ -14,9 +14,10 @@ import (
 
 // existingTable is a table of the target that has the name of one that moves.
 type existingTable struct {
-	columns  []string // that can be written, in no order
-	missing  []string // rights that the role lacks
-	readable bool
+	columns []string // that can be written, in no order
+	missing []string // rights that the role lacks
+	// suspect says that it may hold rows and can be asked.
+	suspect bool
 }
 
 // learnExisting looks up the target's tables of those names in one question.
@@ -29,10 +30,12 @@ func learnExisting(ctx context.Context, c *pgx.Conn, tables []catalog.Table) (ma
 	rows, err := c.Query(ctx, `SELECT n.nspname, c.relname,
 			ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
 				WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
-			ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p WHERE NOT has_table_privilege(c.oid, p))
+			ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p WHERE NOT has_table_privilege(c.oid, p)),
+			c.relkind = 'p' OR a.amname <> 'heap' OR pg_catalog.pg_relation_size(c.oid) > 0
 		FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS wanted (schema, name)
 		JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
 		JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+		LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam
 		WHERE c.relkind IN ('r', 'p')`, schemas, names)
 	if err != nil {
 		return nil, err
@@ -40,9 +43,10 @@ func learnExisting(ctx context.Context, c *pgx.Conn, tables []catalog.Table) (ma
 	existing := map[catalog.Name]*existingTable{}
 	var schema, name string
 	var columns, missing []string
-	_, err = pgx.ForEachRow(rows, []any{&schema, &name, &columns, &missing}, func() error {
+	var filled bool
+	_, err = pgx.ForEachRow(rows, []any{&schema, &name, &columns, &missing, &filled}, func() error {
 		existing[catalog.Name{Schema: schema, Name: name}] = &existingTable{
-			columns: columns, missing: missing, readable: !slices.Contains(missing, "SELECT"),
+			columns: columns, missing: missing, suspect: filled && !slices.Contains(missing, "SELECT"),
 		}
 		columns, missing = nil, nil
 		return nil
@@ -124,7 +128,7 @@ func targetRows(ctx context.Context, p *preflight) ([]Finding, error) {
 	for i := range p.tables {
 		t := &p.tables[i]
 		// The rows of a partitioned table are in its partitions.
-		if e := p.existing[t.Name]; e != nil && e.readable && (t.Kind != catalog.KindPartitioned || len(p.Publications) > 0) {
+		if e := p.existing[t.Name]; e != nil && e.suspect && (t.Kind != catalog.KindPartitioned || len(p.Publications) > 0) {
 			questions = append(questions, "SELECT "+sqltext.Literal(t.String())+"::text WHERE EXISTS (SELECT FROM "+t.Quoted()+")")
 		}
 	}
