@@ -33,7 +33,7 @@ func newReplica(t *testing.T, schema ...string) *replica {
 }
 
 // newTarget creates another target for a source.
-func newTarget(t *testing.T, source string, schema ...string) *replica {
+func newTarget(t testing.TB, source string, schema ...string) *replica {
 	t.Helper()
 	_, targetMajor := pgtest.Majors()
 	r := &replica{source: source, target: pgtest.Server(t, targetMajor).Database(t, schema...)}
@@ -84,7 +84,7 @@ func (checkpoint) Save(ctx context.Context, conn *pgx.Conn, c applier.Checkpoint
 }
 
 // applier returns one for the next run, from the checkpoint on.
-func (r *replica) applier(t *testing.T) *applier.Applier {
+func (r *replica) applier(t testing.TB) *applier.Applier {
 	t.Helper()
 	options := r.options
 	options.Connect, options.Checkpoint = r.connect, checkpoint{}

@@ -36,7 +36,7 @@ func (l *lane) writeSet(ctx context.Context, b *batch, p *plan, part []int32) er
 	if !replayable(err) {
 		return errors.Wrapf(err, "apply %d changes to %s", errors.Safe(len(part)), p.relationName())
 	}
-	l.options.Logger.Debug("changes of a table are applied one by one", "table", p.relationName(), "reason", err.Error())
+	l.options.Logger.DebugContext(ctx, "changes of a table are applied one by one", "table", p.relationName(), "reason", sqlState(err))
 	l.before = append(l.before[:0], "ROLLBACK TO SAVEPOINT walferry")
 	*p.missed, l.pending = missed, pending
 	l.staging.forget(stages)
@@ -68,16 +68,25 @@ func replayable(err error) bool {
 	if errors.Is(err, errMissing) {
 		return true
 	}
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) || len(pgErr.Code) != 5 {
+	code := sqlState(err)
+	if len(code) != 5 {
 		return false
 	}
-	switch pgErr.Code[:2] {
+	switch code[:2] {
 	case "22", "23", "42", "44", "P0":
 		return true
 	default:
 		return false
 	}
+}
+
+// sqlState is the SQLSTATE of a target's error, empty when it is another one.
+func sqlState(err error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code
+	}
+	return ""
 }
 
 // setWriter writes one changeset.
