@@ -217,7 +217,8 @@ func (l *lane) commit(ctx context.Context, c Checkpoint) error {
 // begin opens the target transaction, with the next statement, unless it is open.
 func (l *lane) begin() {
 	if !l.open {
-		l.before = append(l.before, "BEGIN")
+		// What a deferrable constraint forbids may stand in between, as it did on the source.
+		l.before = append(l.before, "BEGIN", "SET CONSTRAINTS ALL DEFERRED")
 		l.open = true
 	}
 }
