@@ -75,6 +75,7 @@ func (e *engine) close(ctx context.Context) {
 
 // takeOver locks the migration and fences earlier instances of it.
 func (e *engine) takeOver(ctx context.Context) error {
+	e.m = nil
 	if err := target.Lock(ctx, e.dst, e.o.Name, lockWait); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type chosenTable struct {
 	columns []string // nil: all
 	where   string   // "": all rows
 	root    bool     // a partitioned table, moved with its partitions
+	updates bool     // UPDATE and DELETE are sent as well
 	bytes   int64
 }
 
@@ -44,7 +45,7 @@ func (e *engine) chosenTables(ctx context.Context) ([]chosenTable, error) {
 	}
 	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t chosenTable, err error) {
 		var where *string
-		err = row.Scan(&t.name.Schema, &t.name.Name, &t.root, &t.columns, &where, &t.bytes)
+		err = row.Scan(&t.name.Schema, &t.name.Name, &t.root, &t.updates, &t.columns, &where, &t.bytes)
 		if where != nil {
 			t.where = *where
 		}
@@ -62,7 +63,7 @@ func (e *engine) filteredTables(ctx context.Context) ([]chosenTable, error) {
 	var tables []chosenTable
 	for i := range all {
 		if all[i].Kind == catalog.KindTable {
-			tables = append(tables, chosenTable{name: all[i].Name, bytes: all[i].Bytes})
+			tables = append(tables, chosenTable{name: all[i].Name, updates: true, bytes: all[i].Bytes})
 		}
 	}
 	return tables, nil

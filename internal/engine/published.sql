@@ -2,13 +2,15 @@
 -- A table of several publications is sent when one of them would: a row filter counts only
 -- when each has one. Column lists have to be equal, else the server refuses to stream.
 WITH published AS MATERIALIZED ( -- the view is costly
-    SELECT c.oid, c.relkind, c.relispartition, t.*
+    SELECT c.oid, c.relkind, c.relispartition, p.pubupdate AND p.pubdelete AS updates, t.*
     FROM pg_catalog.pg_publication_tables t
+    JOIN pg_catalog.pg_publication p USING (pubname)
     JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     WHERE t.pubname = ANY ($1)
 )
 SELECT t.schemaname AS schema, t.tablename AS name, t.relkind = 'p' AS root,
+       bool_or(t.updates) AS updates,
        max(%s) AS columns,
        CASE WHEN bool_and(%s IS NOT NULL) THEN string_agg(DISTINCT '(' || %s || ')', ' OR ') END AS filter,
        -- Pages as of the last vacuum or analyze: asking for the size would wait for locks.

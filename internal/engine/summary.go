@@ -30,8 +30,11 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 	}
 	for _, t := range tables {
 		s.Tables = append(s.Tables, tableStatus(t))
-		if t.State == target.TableSkipped {
-			s.Skipped = append(s.Skipped, t.Namespace+"."+t.Name+": "+t.Reason)
+		switch name := t.Namespace + "." + t.Name; {
+		case t.State == target.TableSkipped:
+			s.Skipped = append(s.Skipped, "table "+name+": "+t.Reason)
+		case t.Reason != "":
+			s.Warnings = append(s.Warnings, "table "+name+": "+t.Reason)
 		}
 	}
 	warnings, err := target.Warnings(ctx, e.dst, e.m.Name)

@@ -26,17 +26,47 @@ func (e *engine) listTables(ctx context.Context) error {
 	var rows []target.Table
 	for _, t := range chosen {
 		listed[t.name] = true
-		rows = append(rows, target.Table{Namespace: t.name.Schema, Name: t.name.Name, State: state})
+		row := target.Table{Namespace: t.name.Schema, Name: t.name.Name, State: state}
+		if !t.updates {
+			row.Reason = "its UPDATE and DELETE are not replicated: no publication sends them"
+		}
+		rows = append(rows, row)
+	}
+	skip := func(name catalog.Name, reason string) {
+		if !listed[name] {
+			listed[name] = true
+			rows = append(rows, target.Table{Namespace: name.Schema, Name: name.Name, State: target.TableSkipped, Reason: reason})
+		}
 	}
 	for _, name := range e.unknown {
-		if !listed[name] {
-			rows = append(rows, target.Table{
-				Namespace: name.Schema, Name: name.Name, State: target.TableSkipped,
-				Reason: "it left the publication before it was copied",
-			})
+		skip(name, "it left the publication before it was copied")
+	}
+	if e.command == target.Migrate && len(e.o.Publications) == 0 {
+		if err := e.skippedTables(ctx, skip); err != nil {
+			return err
 		}
 	}
 	return target.AddTables(ctx, e.dst, e.m.Name, rows)
+}
+
+// skippedTables names the chosen tables whose rows are not moved.
+func (e *engine) skippedTables(ctx context.Context, skip func(catalog.Name, string)) error {
+	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
+	if err != nil {
+		return err
+	}
+	for i := range tables {
+		if tables[i].Kind == catalog.KindTable && tables[i].Persistence == catalog.Unlogged {
+			skip(tables[i].Name, "it is unlogged: its rows are not in the WAL")
+		}
+	}
+	foreign, err := catalog.Skipped(ctx, e.src, e.o.Filter)
+	for _, r := range foreign {
+		if r.Kind == catalog.KindForeign {
+			skip(r.Name, "it is a foreign table: its rows are elsewhere")
+		}
+	}
+	return err
 }
 
 // pendingTables returns what is left to copy.
@@ -95,7 +125,7 @@ func (e *engine) restartDump(ctx context.Context) error {
 			err := errors.Newf("table %s.%s was copied by an earlier attempt, from another snapshot", t.Namespace, t.Name)
 			return errors.WithHint(err, "empty the copied tables and begin anew after walferry cleanup: with --if-not-empty append their rows cannot be told from yours")
 		}
-		if err := target.SetState(ctx, e.dst, e.m.Name, t.Namespace, t.Name, target.TableCopying, ""); err != nil {
+		if err := target.SetState(ctx, e.dst, e.m.Name, t.Namespace, t.Name, target.TableCopying); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ type Table struct {
 	Seconds         float64
 	MissedUpdates   int64
 	MissedDeletes   int64
-	Reason          string // why it is skipped or failed
+	Reason          string // why it is skipped, or what of it is not moved
 }
 
 // Copied reports whether the table's rows are on the target.
@@ -68,11 +68,11 @@ func AddTables(ctx context.Context, conn *pgx.Conn, migration string, tables []T
 	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record tables in the ledger on the target")
 }
 
-// SetState moves the table to another state, with the reason for skipping or failing.
-func SetState(ctx context.Context, conn Execer, migration, namespace, name string, state TableState, reason string) error {
+// SetState moves the table to another state.
+func SetState(ctx context.Context, conn Execer, migration, namespace, name string, state TableState) error {
 	_, err := conn.Exec(ctx, `
-		UPDATE walferry."table" SET state = $4, reason = $5
-		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name, state, reason)
+		UPDATE walferry."table" SET state = $4
+		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name, state)
 	return errors.Wrapf(err, "record table %s.%s as %s on the target", namespace, name, state)
 }
 
@@ -88,7 +88,7 @@ func IndexesDone(ctx context.Context, conn Execer, migration string) error {
 // copied as of the snapshot whose consistent point is watermark.
 func Copied(ctx context.Context, conn Execer, migration string, t Table) error {
 	tag, err := conn.Exec(ctx, `
-		UPDATE walferry."table" SET state = $4, watermark = $5::text::pg_lsn, rows = $6, bytes = $7, seconds = $8, reason = ''
+		UPDATE walferry."table" SET state = $4, watermark = $5::text::pg_lsn, rows = $6, bytes = $7, seconds = $8
 		WHERE migration = $1 AND namespace = $2 AND name = $3 AND state NOT IN ('indexing', 'ready')`,
 		migration, t.Namespace, t.Name, TableIndexing, lsnText(t.Watermark), t.Rows, t.Bytes, t.Seconds)
 	if err == nil && tag.RowsAffected() != 1 {

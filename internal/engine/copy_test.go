@@ -1,0 +1,77 @@
+package engine_test
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/rowdiff"
+)
+
+// simplePair is a source with the given objects and an empty target.
+func simplePair(t *testing.T, statements ...string) pair {
+	t.Helper()
+	from, to := pgtest.Majors()
+	return pair{source: pgtest.Server(t, from).Database(t, statements...), target: pgtest.Start(t, to, nil).Database(t)}
+}
+
+const numbers = `CREATE TABLE numbers (id bigserial PRIMARY KEY, note text);
+	INSERT INTO numbers (note) SELECT repeat('x', 100) FROM generate_series(1, 300000)`
+
+// TestEndToEnd_LagIsJudgedOnCopiedAndApplied is the reference tool's "done" with
+// no row: asked to stop at lag 0, walferry ends only when all is there.
+func TestEndToEnd_LagIsJudgedOnCopiedAndApplied(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, numbers)
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	if got := pgtest.Query(t, p.target, `SELECT count(*) FROM numbers`)[0][0]; got != "300000" {
+		t.Errorf("the target holds %s rows", got)
+	}
+	pgtest.Exec(t, p.target, `INSERT INTO numbers (note) VALUES ('the sequence goes on')`)
+	p.nothingLeft(t)
+}
+
+// TestEndToEnd_LagAlone ends in sync, leaves the objects, and goes on next time.
+func TestEndToEnd_LagAlone(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, numbers)
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0")...)
+	pgtest.Compare(t, p.source, p.target)
+	if got := pgtest.Query(t, p.source, `SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`)[0][0]; got != "1" {
+		t.Errorf("%s slots are left, want 1", got)
+	}
+	pgtest.Exec(t, p.source, `UPDATE numbers SET note = 'y' WHERE id % 7 = 0; DELETE FROM numbers WHERE id % 11 = 0`)
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target, rowdiff.Options{Sequences: true})
+}
+
+// TestEndToEnd_StoppedInTheCopy is a SIGINT while a table is copied: exit 3, and the same command goes on.
+func TestEndToEnd_StoppedInTheCopy(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, numbers)
+	m := start(t, p.args("migrate", "--log-level", "debug")...)
+	pgtest.Eventually(t, "the copy begins", func() bool { return p.phase(t) == "copying" })
+	m.signal(syscall.SIGINT)
+	m.wait(3)
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target, rowdiff.Options{Sequences: true})
+}
+
+// TestEndToEnd_RowsOnTheTarget refuses, replaces or keeps them, as told.
+func TestEndToEnd_RowsOnTheTarget(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)`)
+	pgtest.Exec(t, p.target, `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (7)`)
+	run(t, 2, p.args("migrate", "--no-schema")...)
+	p.nothingLeft(t)
+	if got := pgtest.Query(t, p.target, `SELECT count(*) FROM pg_namespace WHERE nspname = 'walferry'`)[0][0]; got != "0" {
+		t.Error("a refused migration left the schema walferry")
+	}
+	run(t, 0, p.args("migrate", "--no-schema", "--if-not-empty", "append", "--max-replication-lag", "0", "--stop-replication")...)
+	if got := pgtest.Query(t, p.target, `SELECT string_agg(id::text, ' ' ORDER BY id) FROM t`)[0][0]; got != "1 2 7" {
+		t.Errorf("rows after append: %s", got)
+	}
+	run(t, 0, p.args("cleanup", "--yes")...)
+	run(t, 0, p.args("migrate", "--no-schema", "--if-not-empty", "truncate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target)
+}
