@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"io"
+
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -31,6 +33,9 @@ func importError(name string, err error) error {
 func onSide(s side, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.Wrap(err, "the server closed the connection")
 	}
 	wrapped := errors.Wrap(err, string(s))
 	var pgErr *pgconn.PgError

@@ -46,6 +46,8 @@ var checks = []check{
 	{"target.same_server", Error, false, sameServer},
 	{"target.standby", Error, false, targetStandby},
 	{"target.read_only", Error, false, targetReadOnly},
+	{"target.encoding", Warning, false, targetEncoding},
+	{"target.extensions", Error, false, targetExtensions},
 	{"target.create", Error, false, createOnTarget},
 	{"target.triggers", Info, true, replicaRole},
 	{"target.tables", Error, false, targetTables},

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,6 +194,28 @@ var provocations = []provocation{
 		pgtest.Exec(s.t, s.target, `ALTER DATABASE "`+database(s.t, s.target)+`" SET default_transaction_read_only = on`)
 		return database(s.t, s.target), Error
 	}},
+	{"target.encoding", "too small", func(s *scene) (string, Severity) {
+		s.target = encoded(s.t, s.target, "LATIN1")
+		return "LATIN1", Warning
+	}},
+	{"target.encoding", "unknown source", func(s *scene) (string, Severity) {
+		s.source = encoded(s.t, s.source, "SQL_ASCII")
+		return "UTF8", Warning
+	}},
+	{"target.extensions", "not available", func(s *scene) (string, Severity) {
+		// An extension cannot be installed without its files, so the catalog is made to say so.
+		pgtest.Exec(s.t, s.source, "UPDATE pg_extension SET extname = 'unheard_of' WHERE extname = 'plpgsql'")
+		return "unheard_of", Error
+	}},
+	{"target.extensions", "other version", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pg_trgm; UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'pg_trgm'")
+		return "pg_trgm", Warning
+	}},
+	{"target.extensions", "needs superuser", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pageinspect")
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return "pageinspect", Warning
+	}},
 	{"target.create", "", func(s *scene) (string, Severity) {
 		s.target = as(s.t, s.target, role(s.t, s.target, ""))
 		return database(s.t, s.target), Error
@@ -231,6 +254,19 @@ var provocations = []provocation{
 func database(t *testing.T, uri string) string {
 	t.Helper()
 	return pgtest.Query(t, uri, "SELECT current_database()")[0][0]
+}
+
+// encoded creates a database of that encoding beside the one of uri.
+func encoded(t *testing.T, uri, encoding string) string {
+	t.Helper()
+	name := database(t, uri) + "_" + strings.ToLower(encoding)
+	pgtest.Exec(t, uri, "CREATE DATABASE "+name+" ENCODING '"+encoding+"' LOCALE 'C' TEMPLATE template0")
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = name
+	return u.String()
 }
 
 func (s *scene) filled() {

@@ -41,7 +41,8 @@ func tableOwner(ctx context.Context, p *preflight) ([]Finding, error) {
 	if len(p.Publications) > 0 || p.source.superuser {
 		return nil, nil
 	}
-	foreign, err := p.which(ctx, "SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($1) AND NOT pg_has_role(relowner, 'USAGE')")
+	foreign, err := p.which(ctx, `SELECT oid FROM pg_catalog.pg_class
+		WHERE oid = ANY ($1) AND relpersistence = 'p' AND NOT pg_has_role(relowner, 'USAGE')`)
 	return p.eachTable(foreign, func(t *catalog.Table) Finding {
 		return Finding{
 			Message: "the source's role does not own the table, which adding it to a publication needs",

@@ -41,7 +41,7 @@ func (s *server) has(setting string) bool {
 // service is recognised.
 var settingsAsked = []string{
 	"wal_level", "effective_wal_level", "max_replication_slots", "max_wal_senders", "max_slot_wal_keep_size",
-	"idle_replication_slot_timeout", "output_plugin_libraries",
+	"server_encoding", "idle_replication_slot_timeout", "output_plugin_libraries",
 	"rds.logical_replication", "cloudsql.logical_decoding", "alloydb.logical_decoding", "azure.extensions",
 }
 
