@@ -45,19 +45,21 @@ func Prepare(ctx context.Context, conn *pgx.Conn) error {
 func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) {
 	var warnings []string
 	for _, sql := range parts(e) {
-		if err := trySQL(ctx, tx, sql); err != nil {
-			if !isTolerated(e, err) {
-				return "", describeFailure(e, sql, err)
-			}
-			warnings = append(warnings, message(err)+": "+oneLine(sql))
+		refused, err := trySQL(ctx, tx, sql, func(err error) bool { return isTolerated(e, err) })
+		if err != nil {
+			return "", describeFailure(e, sql, err)
+		}
+		if refused != nil {
+			warnings = append(warnings, message(refused)+": "+oneLine(sql))
 		}
 	}
 	if e.OwnerSQL != "" && len(warnings) == 0 {
-		if err := giveAway(ctx, tx, e); err != nil {
-			if !isToleratedOwner(err) {
-				return "", describeFailure(e, e.OwnerSQL, err)
-			}
-			warnings = append(warnings, message(err)+": "+oneLine(e.OwnerSQL))
+		refused, err := giveAway(ctx, tx, e)
+		if err != nil {
+			return "", describeFailure(e, e.OwnerSQL, err)
+		}
+		if refused != nil {
+			warnings = append(warnings, message(refused)+": "+oneLine(e.OwnerSQL))
 		}
 	}
 	return strings.Join(warnings, "\n"), nil
@@ -67,29 +69,26 @@ func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) 
 // server wants the new owner to be allowed to create in the schema: a right that
 // it may have had on the source only because everybody had it in public until
 // 14. So it is lent for the moment.
-func giveAway(ctx context.Context, tx pgx.Tx, e Entry) error {
-	err := trySQL(ctx, tx, e.OwnerSQL)
-	var pgErr *pgconn.PgError
-	if e.Schema == "" || !errors.As(err, &pgErr) || pgErr.Code != insufficientPrivilege {
-		return err
+func giveAway(ctx context.Context, tx pgx.Tx, e Entry) (refused *pgconn.PgError, err error) {
+	refused, err = trySQL(ctx, tx, e.OwnerSQL, isToleratedOwner)
+	if err != nil || refused == nil || refused.Code != insufficientPrivilege || e.Schema == "" {
+		return refused, err
 	}
 	var may bool
 	row := tx.QueryRow(ctx, `SELECT coalesce(pg_catalog.bool_or(pg_catalog.has_schema_privilege(r.oid, n.oid, 'CREATE')), true)
 		FROM pg_catalog.pg_roles r, pg_catalog.pg_namespace n WHERE r.rolname = $1 AND n.nspname = $2`, e.Owner, e.Schema)
-	if scanErr := row.Scan(&may); scanErr != nil || may {
-		return errors.CombineErrors(err, scanErr)
+	if err := row.Scan(&may); err != nil || may {
+		return refused, err
 	}
 	create := "CREATE ON SCHEMA " + sqltext.Ident(e.Schema)
 	role := sqltext.Ident(e.Owner)
 	lent := "GRANT " + create + " TO " + role + ";\n" + e.OwnerSQL + "\nREVOKE " + create + " FROM " + role + ";"
-	if lentErr := trySQL(ctx, tx, lent); lentErr != nil {
-		// The first refusal is the one that the operator can act on.
-		if isToleratedOwner(lentErr) {
-			return err
-		}
-		return lentErr
+	again, err := trySQL(ctx, tx, lent, isToleratedOwner)
+	if err != nil || again == nil {
+		return nil, err
 	}
-	return nil
+	// The first refusal is the one that the operator can act on.
+	return refused, nil
 }
 
 // parts returns the statements that may fail one by one.
@@ -122,18 +121,18 @@ func splitGrants(sql string) []string {
 	return statements
 }
 
-// trySQL runs statements under a savepoint and undoes them when one fails. The
-// error is the server's.
-func trySQL(ctx context.Context, tx pgx.Tx, sql string) error {
-	savepoint, err := tx.Begin(ctx)
-	if err != nil {
-		return err
+// trySQL runs statements under a savepoint, in one round trip. What the server
+// refuses is undone and returned when it is tolerated; after any other failure
+// the transaction is of no more use.
+func trySQL(ctx context.Context, tx pgx.Tx, sql string, tolerated func(error) bool) (refused *pgconn.PgError, err error) {
+	conn := tx.Conn().PgConn()
+	// The line break ends a comment that sql may end in.
+	_, err = conn.Exec(ctx, "SAVEPOINT walferry_entry; "+sql+"\n; RELEASE SAVEPOINT walferry_entry").ReadAll()
+	if err == nil || !tolerated(err) || !errors.As(err, &refused) {
+		return nil, err
 	}
-	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
-	if err == nil {
-		return savepoint.Commit(ctx)
-	}
-	return errors.CombineErrors(err, savepoint.Rollback(ctx))
+	_, err = conn.Exec(ctx, "ROLLBACK TO SAVEPOINT walferry_entry; RELEASE SAVEPOINT walferry_entry").ReadAll()
+	return refused, err
 }
 
 func describeFailure(e Entry, sql string, err error) error {
@@ -159,13 +158,7 @@ func describeFailure(e Entry, sql string, err error) error {
 }
 
 // message is the server's own text: `permission denied for schema app (42501)`.
-func message(err error) string {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
-		return pgErr.Message + " (" + pgErr.Code + ")"
-	}
-	return err.Error()
-}
+func message(err *pgconn.PgError) string { return err.Message + " (" + err.Code + ")" }
 
 // oneLine shortens a statement for a warning.
 func oneLine(sql string) string {

@@ -159,7 +159,7 @@ func TestArrange(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if len(leftOut) != 1 || leftOut[0].Name != "data" {
+	if len(leftOut) != 2 || leftOut[0].Name != "data" || leftOut[1].Name != "walferry_default_app" {
 		t.Errorf("left out: %v", leftOut)
 	}
 }

@@ -137,7 +137,7 @@ func arrange(items []item, o Options) ([]Entry, []LeftOut) {
 	for _, t := range items {
 		p := place(t)
 		if isOwn(t) {
-			p = placement{silent: true}
+			p = placement{leftOut: "its name is of those that walferry gives to its own"}
 		}
 		for _, id := range t.dependencies {
 			d, ok := placed[id]
