@@ -35,11 +35,18 @@ func candidates(major int) []string {
 	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
 }
 
-// complete reports whether dir holds all programs.
+// debianWrapper chooses a version by the clusters that it finds, so its answer
+// for one command says nothing about the next.
+const debianWrapper = "pg_wrapper"
+
+// complete reports whether dir holds all programs themselves.
 func complete(dir string, programs []string) bool {
 	for _, program := range programs {
-		info, err := os.Stat(filepath.Join(dir, program))
-		if err != nil || info.IsDir() {
+		path, err := filepath.EvalSymlinks(filepath.Join(dir, program))
+		if err != nil || filepath.Base(path) == debianWrapper {
+			return false
+		}
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
 			return false
 		}
 	}
