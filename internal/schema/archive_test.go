@@ -164,6 +164,29 @@ func TestArrange(t *testing.T) {
 	}
 }
 
+func TestArrange_Extensions(t *testing.T) {
+	t.Parallel()
+	items := []item{
+		{id: 1, desc: "EXTENSION", tag: "citext", section: sectionPreData},
+		{id: 2, desc: "COMMENT", tag: "EXTENSION citext", section: sectionNone, dependencies: []int32{1}},
+		{id: 3, desc: "EXTENSION", tag: "hstore", section: sectionPreData},
+		{id: 4, desc: "TABLE", tag: "t", section: sectionPreData, dependencies: []int32{1, 3}},
+	}
+	for _, c := range []struct {
+		options       Options
+		kept, leftOut int
+	}{
+		{Options{}, 4, 0},
+		{Options{NoExtensions: true}, 1, 2},
+		{Options{ExcludeExtensions: []string{"citext"}}, 2, 1},
+	} {
+		entries, leftOut := arrange(items, c.options)
+		if len(entries) != c.kept || len(leftOut) != c.leftOut || entries[len(entries)-1].Name != "t" {
+			t.Errorf("%+v: got %v, left out %v", c.options, entries, leftOut)
+		}
+	}
+}
+
 func TestOwnerSQL(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -27,6 +27,11 @@ type Options struct {
 	// ExcludeSchemas are psql patterns of schemas to leave out, with all that is
 	// in them. The schema walferry is never dumped.
 	ExcludeSchemas []string
+	// NoExtensions leaves out every CREATE EXTENSION, ExcludeExtensions those of
+	// the named extensions. What needs them is kept: they may be on the target
+	// already.
+	NoExtensions      bool
+	ExcludeExtensions []string
 	// NoOwner gives everything to the role that restores.
 	NoOwner bool
 	// Logger receives pg_dump's warnings. Default: discarded.

@@ -134,7 +134,16 @@ func arrange(items []item, o Options) ([]Entry, []LeftOut) {
 		pass int
 	}
 	var kept []placedEntry
+	excluded := map[int32]bool{}
 	for _, t := range items {
+		if t.desc == "EXTENSION" && (o.NoExtensions || slices.Contains(o.ExcludeExtensions, t.tag)) {
+			excluded[t.id] = true
+			leftOut = append(leftOut, LeftOut{Kind: t.desc, Name: t.tag, Reason: "it was asked to be left out"})
+			continue
+		}
+		if t.desc == "COMMENT" && len(t.dependencies) > 0 && excluded[t.dependencies[0]] {
+			continue
+		}
 		p := place(t)
 		if isOwn(t) {
 			p = placement{leftOut: "its name is of those that walferry gives to its own"}
