@@ -68,6 +68,9 @@ func (c *Cluster) drop(name string) error {
 			break
 		}
 	}
+	if err := c.rollbackPrepared(ctx, conn, name); err != nil {
+		return err
+	}
 	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
 	return err
 }
@@ -90,6 +93,30 @@ func dropSlots(ctx context.Context, conn *pgx.Conn, database string) (bool, erro
 		return false, errors.CombineErrors(errors.Wrap(err, "count the slots"), dropErr)
 	}
 	return slots == 0, nil
+}
+
+// rollbackPrepared ends prepared transactions, with which no database can be
+// dropped. It has to be done in the database itself.
+func (c *Cluster) rollbackPrepared(ctx context.Context, conn *pgx.Conn, database string) error {
+	rows, err := conn.Query(ctx, "SELECT gid FROM pg_prepared_xacts WHERE database = $1", database)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	inside, err := pgx.Connect(ctx, c.URI(database))
+	if err != nil {
+		return err
+	}
+	defer inside.Close(ctx) //nolint:errcheck // nothing is lost
+	for _, name := range names {
+		if _, err := inside.Exec(ctx, "ROLLBACK PREPARED '"+strings.ReplaceAll(name, "'", "''")+"'"); err != nil {
+			return errors.Wrapf(err, "roll back the prepared transaction %q", name)
+		}
+	}
+	return nil
 }
 
 // loggedBytes is how much of a line of the server's log is shown.

@@ -19,6 +19,7 @@ func TestDatabase(t *testing.T) {
 			t.Fatalf("rows: %v", rows)
 		}
 		pgtest.Query(t, uri, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", "left_over")
+		pgtest.Exec(t, uri, "BEGIN; INSERT INTO a VALUES (2); PREPARE TRANSACTION 'it''s prepared'")
 		if !strings.Contains(uri, "holds_what") {
 			t.Fatalf("the database is not named after the test: %s", uri)
 		}
@@ -26,7 +27,8 @@ func TestDatabase(t *testing.T) {
 	t.Run("leaves neither slot nor database", func(t *testing.T) {
 		left := pgtest.Query(t, server.URI("postgres"),
 			`SELECT datname FROM pg_database WHERE datname LIKE '%holds_what%'
-			UNION ALL SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'left_over'`)
+			UNION ALL SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'left_over'
+			UNION ALL SELECT gid FROM pg_prepared_xacts WHERE gid = 'it''s prepared'`)
 		if len(left) != 0 {
 			t.Fatalf("left: %v", left)
 		}

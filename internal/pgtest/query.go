@@ -68,10 +68,10 @@ func Connect(tb testing.TB, uri string) *pgx.Conn {
 }
 
 // patience is how long Eventually waits, unless the test ends earlier.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
-// Eventually polls cond until it is true. It fails the test after a minute, or
-// shortly before the test binary's own deadline.
+// Eventually polls cond until it is true. It fails the test after three minutes,
+// or shortly before the test binary's own deadline.
 func Eventually(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	end := time.Now().Add(patience)

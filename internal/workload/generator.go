@@ -16,11 +16,12 @@ type Generator struct {
 	uri string
 	o   Options
 	n   counters
+	id  uint64 // unlike that of any other generator
 }
 
 // New returns a generator for the database of a connection string.
 func New(uri string, o Options) *Generator {
-	return &Generator{uri: uri, o: o.withDefaults()}
+	return &Generator{uri: uri, o: o.withDefaults(), id: rand.Uint64()}
 }
 
 // Stats returns what has been done so far.
@@ -41,7 +42,7 @@ func (g *Generator) Run(ctx context.Context) (Stats, error) {
 	group, gctx := errgroup.WithContext(ctx)
 	for i := range g.o.Sessions {
 		group.Go(func() error {
-			s := &session{g: g, catalog: known, r: rand.New(rand.NewPCG(g.o.Seed, uint64(i)))}
+			s := &session{g: g, catalog: known, number: i, r: rand.New(rand.NewPCG(g.o.Seed, uint64(i)))}
 			return errors.Wrapf(s.run(gctx), "workload session %d", errors.Safe(i))
 		})
 	}

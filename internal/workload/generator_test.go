@@ -28,7 +28,7 @@ func TestGenerator_DoesEverything(t *testing.T) {
 				|| string_agg(c.oid::regclass::text, ', ') FROM pg_class c
 				WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relnamespace::regnamespace::text !~ '^(pg_|information)'
 				AND NOT c.relname IN ('nothing', 'log_lines')); END $$`)
-			g := workload.New(uri, workload.Options{Seed: uint64(major), LargeEvery: 20, LargeRows: 300, Truncate: true})
+			g := workload.New(uri, workload.Options{Seed: uint64(major), LargeEvery: 20, LargeRows: 300, Truncate: true, Prepare: true})
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
@@ -70,7 +70,7 @@ func TestGenerator_SurvivesARestart(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, 15, nil)
 	uri := server.Database(t, "CREATE TABLE a (id serial PRIMARY KEY, t text)")
-	g := workload.New(uri, workload.Options{Sessions: 2, Pause: time.Millisecond})
+	g := workload.New(uri, workload.Options{Sessions: 2, Pause: time.Millisecond, Prepare: true})
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error, 1)

@@ -23,6 +23,9 @@ type Options struct {
 	LargeRows int
 	// Truncate allows TRUNCATE.
 	Truncate bool
+	// Prepare ends some transactions by PREPARE TRANSACTION and COMMIT PREPARED, for
+	// which the server must have max_prepared_transactions.
+	Prepare bool
 	// Pause is how long each session rests between two transactions.
 	Pause time.Duration
 	// Logger hears of lost connections. Default: nobody.

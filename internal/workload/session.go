@@ -18,7 +18,8 @@ type session struct {
 	catalog *catalog
 	r       *rand.Rand
 	conn    *pgx.Conn
-	done    int // transactions, for large ones
+	number  int
+	done    int // transactions, for large ones and names
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -49,15 +50,23 @@ func (s *session) run(ctx context.Context) error {
 }
 
 func (s *session) connect(ctx context.Context) error {
-	if s.conn != nil {
+	lost := s.conn != nil
+	if lost {
 		s.g.n.reconns.Add(1)
 		s.g.o.Logger.InfoContext(ctx, "workload lost its connection")
 	}
 	conn, err := reopen(ctx, s.g.uri)
-	if err == nil {
-		s.conn = conn
+	if err != nil {
+		return err
 	}
-	return err
+	s.conn = conn
+	if !lost || !s.g.o.Prepare {
+		return nil
+	}
+	if err := s.finishPrepared(ctx); !conn.IsClosed() {
+		return err
+	}
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -5,7 +5,7 @@ import "sync/atomic"
 // Stats counts what the sessions did. Statements of transactions that were
 // rolled back later are among them; rows are those that statements reported.
 type Stats struct {
-	Committed, Aborted, Large           int64
+	Committed, Aborted, Large, Prepared int64
 	Savepoints, SavepointRollbacks      int64
 	Inserts, Copies, Upserts, Deletes   int64
 	Updates, KeyUpdates, Swaps, Moves   int64
@@ -15,7 +15,7 @@ type Stats struct {
 
 // counters is Stats while the sessions run.
 type counters struct {
-	committed, aborted, large           atomic.Int64
+	committed, aborted, large, prepared atomic.Int64
 	savepoints, savepointRollbacks      atomic.Int64
 	inserts, copies, upserts, deletes   atomic.Int64
 	updates, keyUpdates, swaps, moves   atomic.Int64
@@ -25,7 +25,7 @@ type counters struct {
 
 func (c *counters) stats() Stats {
 	return Stats{
-		Committed: c.committed.Load(), Aborted: c.aborted.Load(), Large: c.large.Load(),
+		Committed: c.committed.Load(), Aborted: c.aborted.Load(), Large: c.large.Load(), Prepared: c.prepared.Load(),
 		Savepoints: c.savepoints.Load(), SavepointRollbacks: c.savepointRollbacks.Load(),
 		Inserts: c.inserts.Load(), Copies: c.copies.Load(), Upserts: c.upserts.Load(), Deletes: c.deletes.Load(),
 		Updates: c.updates.Load(), KeyUpdates: c.keyUpdates.Load(), Swaps: c.swaps.Load(), Moves: c.moves.Load(),

@@ -3,6 +3,10 @@ package workload
 import (
 	"context"
 	"fmt"
+	"strconv"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
 )
 
 // transaction begins, runs some statements, and commits or aborts. It starts no
@@ -22,16 +26,50 @@ func (s *session) transaction(ctx, work context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.chance(16) {
-		s.g.n.aborted.Add(1)
-		return s.exec(work, nil, "ROLLBACK")
-	}
-	if err := s.exec(work, nil, "COMMIT"); err != nil {
-		return err
-	}
-	s.g.n.committed.Add(1)
 	if large {
 		s.g.n.large.Add(1)
+	}
+	return s.end(work)
+}
+
+// end commits, or aborts, in one step or in two.
+func (s *session) end(ctx context.Context) error {
+	commit, abort := "COMMIT", "ROLLBACK"
+	if s.g.o.Prepare && s.chance(20) {
+		name := literal(s.preparedPrefix() + strconv.Itoa(s.done))
+		if err := s.exec(ctx, &s.g.n.prepared, "PREPARE TRANSACTION "+name); err != nil {
+			return err
+		}
+		commit, abort = "COMMIT PREPARED "+name, "ROLLBACK PREPARED "+name
+	}
+	if s.chance(16) {
+		return s.exec(ctx, &s.g.n.aborted, abort)
+	}
+	return s.exec(ctx, &s.g.n.committed, commit)
+}
+
+// preparedPrefix begins the names of this session's prepared transactions, which
+// must be unique on the whole server.
+func (s *session) preparedPrefix() string {
+	return fmt.Sprintf("walferry_workload_%x_%d_", s.g.id, s.number)
+}
+
+// finishPrepared commits what the session had prepared when it lost its connection:
+// it would keep its locks for ever.
+func (s *session) finishPrepared(ctx context.Context) error {
+	rows, err := s.conn.Query(ctx, `SELECT gid FROM pg_catalog.pg_prepared_xacts
+		WHERE database = pg_catalog.current_database() AND pg_catalog.starts_with(gid, $1)`, s.preparedPrefix())
+	if err != nil {
+		return errors.Wrap(err, "look for prepared transactions")
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return errors.Wrap(err, "look for prepared transactions")
+	}
+	for _, name := range names {
+		if err := s.exec(ctx, &s.g.n.committed, "COMMIT PREPARED "+literal(name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
