@@ -1,0 +1,201 @@
+package decoder_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/decoder"
+)
+
+var testRelation = &decoder.Relation{
+	OID: 16384, Namespace: "public", Name: "t", ReplicaIdentity: decoder.IdentityDefault,
+	Columns: []decoder.Column{{Name: "id", TypeOID: 23, TypeModifier: -1, Key: true}},
+}
+
+func row(xid uint32, value string) *decoder.InsertMessage {
+	return &decoder.InsertMessage{XID: xid, RelationOID: 16384, New: decoder.Tuple{{Kind: decoder.Text, Data: []byte(value)}}}
+}
+
+// pushAll pushes messages and returns the first error.
+func pushAll(a *decoder.Assembler, messages ...decoder.Message) error {
+	inStream := false
+	for _, m := range messages {
+		if err := a.Push(0x1234, encode(m, inStream)); err != nil {
+			return err
+		}
+		switch m.(type) {
+		case *decoder.StreamStartMessage:
+			inStream = true
+		case *decoder.StreamStopMessage:
+			inStream = false
+		}
+	}
+	return nil
+}
+
+func TestAssembler_RefusesWhatBreaksTheProtocol(t *testing.T) {
+	t.Parallel()
+	relation := &decoder.RelationMessage{Relation: testRelation}
+	begin, start, stop := &decoder.BeginMessage{XID: 7, CommitLSN: 9}, &decoder.StreamStartMessage{XID: 7, First: true}, &decoder.StreamStopMessage{}
+	prepare := &decoder.BeginPrepareMessage{XID: 7, PrepareLSN: 9, GID: "g"}
+	wide := &decoder.InsertMessage{RelationOID: 16384, New: decoder.Tuple{{Kind: decoder.Null}, {Kind: decoder.Null}}}
+	for name, c := range map[string]struct {
+		want     string
+		messages []decoder.Message
+	}{
+		"a row outside of a transaction":        {"insert message where none may come", []decoder.Message{relation, row(0, "")}},
+		"a row of an unknown relation":          {"insert message for relation 16384, which the stream has not defined", []decoder.Message{begin, row(0, "")}},
+		"a streamed row of an outer relation":   {"which the stream has not defined", []decoder.Message{relation, start, row(7, "")}},
+		"a truncate of an unknown relation":     {"truncate message for relation 5,", []decoder.Message{begin, &decoder.TruncateMessage{RelationOIDs: []uint32{5}}}},
+		"a tuple of another width":              {"its tuples have 0 and 2 columns, the relation has 1", []decoder.Message{relation, begin, wide}},
+		"a transaction inside of another":       {"begin message where none may come", []decoder.Message{begin, begin}},
+		"a commit without begin":                {"commit message where none may come", []decoder.Message{&decoder.CommitMessage{}}},
+		"a commit of something else":            {"transaction 7 commits at 0/8, its begin said 0/9", []decoder.Message{begin, &decoder.CommitMessage{CommitLSN: 8}}},
+		"an origin after the first row":         {"origin message where none may come", []decoder.Message{relation, begin, row(0, ""), &decoder.OriginMessage{}}},
+		"a stream inside of a transaction":      {"stream start message where none may come", []decoder.Message{begin, start}},
+		"a stop without start":                  {"stream stop message where none may come", []decoder.Message{stop}},
+		"a later segment without the first":     {"continues transaction 7, whose first segment did not come", []decoder.Message{&decoder.StreamStartMessage{XID: 7}}},
+		"a commit of what was not streamed":     {"stream commit of transaction 7, which was not streamed", []decoder.Message{&decoder.StreamCommitMessage{XID: 7}}},
+		"a prepare of what was not streamed":    {"stream prepare of transaction 7, which was not streamed", []decoder.Message{&decoder.StreamPrepareMessage{XID: 7}}},
+		"an abort inside of a segment":          {"stream abort message where none may come", []decoder.Message{start, &decoder.StreamAbortMessage{XID: 7, SubXID: 7}}},
+		"a prepare without begin":               {"prepare message where none may come", []decoder.Message{&decoder.PrepareMessage{}}},
+		"a prepare of something else":           {"transaction 7 is prepared at 0/8, its begin said transaction 7 at 0/9", []decoder.Message{prepare, &decoder.PrepareMessage{XID: 7, PrepareLSN: 8, GID: "g"}}},
+		"a commit of what was not prepared":     {`commit of prepared transaction 7 ("g"), whose prepare did not come`, []decoder.Message{&decoder.CommitPreparedMessage{XID: 7, GID: "g"}}},
+		"a transactional message outside":       {"logical message where none may come", []decoder.Message{&decoder.LogicalMessage{Transactional: true, Content: []byte{}}}},
+		"a begin prepare inside of a prepare":   {"begin prepare message where none may come", []decoder.Message{prepare, prepare}},
+		"a commit inside of a streamed segment": {"commit message where none may come", []decoder.Message{start, &decoder.CommitMessage{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir()}, &recorder{})
+			err := pushAll(a, c.messages...)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "decode the stream at 0/1234: ") {
+				t.Fatalf("got error %v, want %s", err, c.want)
+			}
+			if again := a.Push(0, encode(begin, false)); again != err { //nolint:errorlint // the very same
+				t.Fatalf("after the error, Push returns %v", again)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestAssembler_KeepsPointerOfEqualRelation(t *testing.T) {
+	t.Parallel()
+	seen := make(map[*decoder.Relation]bool)
+	a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir()}, changes(func(c *decoder.Change) error {
+		seen[c.Relation] = true
+		return nil
+	}))
+	relation := &decoder.RelationMessage{Relation: testRelation}
+	streamed := &decoder.RelationMessage{XID: 8, Relation: testRelation}
+	err := pushAll(a,
+		&decoder.BeginMessage{XID: 7}, relation, row(0, "a"), relation, row(0, "b"), &decoder.CommitMessage{},
+		&decoder.StreamStartMessage{XID: 8, First: true}, streamed, row(8, "c"), &decoder.StreamStopMessage{}, &decoder.StreamCommitMessage{XID: 8},
+		&decoder.BeginMessage{XID: 9}, relation, row(0, "d"), &decoder.CommitMessage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 1 {
+		t.Fatalf("%d relations for one definition", len(seen))
+	}
+}
+
+// changes is a Handler of which only Change matters.
+type changes func(c *decoder.Change) error
+
+func (f changes) Begin(*decoder.Transaction) error                { return nil }
+func (f changes) Change(c *decoder.Change) error                  { return f(c) }
+func (f changes) Commit(*decoder.Transaction) error               { return nil }
+func (f changes) Message(bool, decoder.LSN, string, []byte) error { return nil }
+
+func TestAssembler_ReturnsTheHandlersError(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("enough")
+	for name, messages := range map[string][]decoder.Message{
+		"whole": {&decoder.BeginMessage{XID: 7}, &decoder.RelationMessage{Relation: testRelation}, row(0, "a")},
+		"streamed": {
+			&decoder.StreamStartMessage{XID: 7, First: true}, &decoder.RelationMessage{XID: 7, Relation: testRelation}, row(7, "a"),
+			&decoder.StreamStopMessage{}, &decoder.StreamCommitMessage{XID: 7},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: dir, MemoryBytes: 1}, changes(func(*decoder.Change) error { return stop }))
+			if err := pushAll(a, messages...); !errors.Is(err, stop) {
+				t.Fatalf("got error %v", err)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Fatalf("left behind: %v %v", left, err)
+			}
+		})
+	}
+}
+
+func TestAssembler_SkipsWhatWasApplied(t *testing.T) {
+	t.Parallel()
+	h := &recorder{brief: true}
+	a := decoder.NewAssembler(decoder.AssemblerOptions{SkipBefore: 0x30, SpillDir: t.TempDir()}, h)
+	relation := &decoder.RelationMessage{Relation: testRelation}
+	err := pushAll(a,
+		&decoder.BeginMessage{XID: 1, CommitLSN: 0x20}, relation, row(0, "applied"), &decoder.CommitMessage{CommitLSN: 0x20, EndLSN: 0x30},
+		&decoder.LogicalMessage{LSN: 0x30, Prefix: "p", Content: []byte("applied")},
+		&decoder.StreamStartMessage{XID: 2, First: true}, &decoder.RelationMessage{XID: 2, Relation: testRelation}, row(2, "applied"),
+		&decoder.StreamStopMessage{}, &decoder.StreamCommitMessage{XID: 2, CommitLSN: 0x28, EndLSN: 0x30},
+		&decoder.CommitPreparedMessage{XID: 3, GID: "applied", CommitLSN: 0x29},
+		&decoder.BeginPrepareMessage{XID: 4, PrepareLSN: 0x10, GID: "g"}, row(0, "prepared"), &decoder.PrepareMessage{XID: 4, PrepareLSN: 0x10, GID: "g"},
+		&decoder.BeginMessage{XID: 5, CommitLSN: 0x30}, row(0, "new"), &decoder.CommitMessage{CommitLSN: 0x30, EndLSN: 0x40},
+		&decoder.LogicalMessage{LSN: 0x48, Prefix: "p", Content: []byte("new")},
+		&decoder.CommitPreparedMessage{XID: 4, GID: "g", CommitLSN: 0x50, EndLSN: 0x60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "begin 5\n  relation public.t identity d: id 23/-1 key\n  insert t N(\"new\")\ncommit 5\nmessage \"p\" \"new\"\nbegin 4\n  insert t N(\"prepared\")\ncommit 4\n"
+	if got := h.out.String(); got != want {
+		t.Fatalf("got\n%s\nwant\n%s", got, want)
+	}
+	if a.Pending() != 0 {
+		t.Fatalf("pending at %s", a.Pending())
+	}
+}
+
+// A definition that a rolled back subtransaction brought stays in effect: the
+// server does not repeat it.
+func TestAssembler_KeepsDefinitionsOfRolledBackSubtransactions(t *testing.T) {
+	t.Parallel()
+	h := &recorder{brief: true}
+	a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir()}, h)
+	err := pushAll(a,
+		&decoder.StreamStartMessage{XID: 7, First: true}, &decoder.RelationMessage{XID: 8, Relation: testRelation}, row(8, "gone"), &decoder.StreamStopMessage{},
+		&decoder.StreamAbortMessage{XID: 7, SubXID: 8},
+		&decoder.StreamStartMessage{XID: 7}, row(7, "kept"), &decoder.StreamStopMessage{},
+		&decoder.StreamCommitMessage{XID: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.out.String(); !strings.Contains(got, "kept") || strings.Contains(got, "gone") {
+		t.Fatal(got)
+	}
+}
+
+func TestAssembler_RefusesPushAfterClose(t *testing.T) {
+	t.Parallel()
+	a := decoder.NewAssembler(decoder.AssemblerOptions{}, &recorder{})
+	for range 2 {
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := pushAll(a, &decoder.BeginMessage{}); err == nil {
+		t.Fatal("no error")
+	}
+}

@@ -1,0 +1,31 @@
+-- Prepared transactions, small and streamed, committed and rolled back.
+CREATE TABLE t (id int PRIMARY KEY);
+CREATE TABLE filler (id int);
+CREATE PUBLICATION p FOR TABLE t;
+-- workload
+BEGIN;
+INSERT INTO t VALUES (1);
+PREPARE TRANSACTION 'walferry small';
+INSERT INTO t VALUES (2);
+BEGIN;
+INSERT INTO t VALUES (3);
+PREPARE TRANSACTION 'walferry gone';
+BEGIN;
+INSERT INTO t VALUES (4);
+INSERT INTO filler SELECT generate_series(1, 1000);
+SAVEPOINT one;
+INSERT INTO t VALUES (5);
+INSERT INTO filler SELECT generate_series(1, 1000);
+ROLLBACK TO one;
+INSERT INTO t VALUES (6);
+PREPARE TRANSACTION 'walferry streamed';
+BEGIN;
+INSERT INTO t VALUES (7);
+INSERT INTO filler SELECT generate_series(1, 1000);
+PREPARE TRANSACTION 'walferry streamed gone';
+COMMIT PREPARED 'walferry small';
+ROLLBACK PREPARED 'walferry gone';
+INSERT INTO t VALUES (8);
+COMMIT PREPARED 'walferry streamed';
+ROLLBACK PREPARED 'walferry streamed gone';
+INSERT INTO t VALUES (9);
