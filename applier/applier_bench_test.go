@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -35,8 +36,11 @@ type order struct {
 func newOrder() *order {
 	o := &order{}
 	for _, data := range [][]byte{
-		make([]byte, 8), {0, 0, 0, 0, 0, 0, 0, 42}, []byte("shipped"),
-		{0, 2, 0, 0, 0, 0, 0, 2, 0, 123, 17, 148}, {0, 2, 0xa0, 0, 0, 0, 0, 0},
+		make([]byte, 8),
+		{0, 0, 0, 0, 0, 0, 0, 42},
+		[]byte("shipped"),
+		{0, 2, 0, 0, 0, 0, 0, 2, 0, 123, 17, 148},
+		{0, 2, 0xa0, 0, 0, 0, 0, 0},
 		append([]byte{1}, `{"items": [1, 2, 3], "source": "web"}`...), []byte("leave it at the door"),
 	} {
 		o.tuple = append(o.tuple, decoder.Value{Kind: decoder.Binary, Data: data})
@@ -133,7 +137,7 @@ func drive(b *testing.B, r *replica, op decoder.Op, rows, perTransaction int, id
 	if op == decoder.Delete {
 		want = 1
 	}
-	if got := pgtest.Query(b, r.target, "SELECT count(*) FROM orders")[0][0]; got != fmt.Sprint(want) {
+	if got := pgtest.Query(b, r.target, "SELECT count(*) FROM orders")[0][0]; got != strconv.Itoa(want) {
 		b.Fatalf("%s rows instead of %d", got, want)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/walferry/walferry/decoder"
 )
 
@@ -127,13 +129,18 @@ func appendEscaped(to, data []byte) []byte {
 	return append(to, data[done:]...)
 }
 
-// copyRows copies the changes' rows into a table.
-func (l *lane) copyRows(ctx context.Context, sql string, r *copyReader) error {
+// copyRows copies the changes' rows into a table and runs what follows, in one round
+// trip. The tag is that of the last statement.
+func (l *lane) copyRows(ctx context.Context, table string, r *copyReader, then string) (pgconn.CommandTag, error) {
 	r.buffer = l.copyBuffer[:0]
+	sql := "COPY " + table + " FROM STDIN"
 	if r.binary {
 		sql += " (FORMAT binary)"
 	}
-	_, err := l.conn.PgConn().CopyFrom(ctx, r, l.withControl(sql))
+	if then != "" {
+		sql += "; " + then
+	}
+	tag, err := l.conn.PgConn().CopyFrom(ctx, r, l.withControl(sql))
 	l.copyBuffer = r.buffer
-	return err
+	return tag, err
 }

@@ -33,11 +33,11 @@ func newReplica(t *testing.T, schema ...string) *replica {
 }
 
 // newTarget creates another target for a source.
-func newTarget(t testing.TB, source string, schema ...string) *replica {
-	t.Helper()
+func newTarget(tb testing.TB, source string, schema ...string) *replica {
+	tb.Helper()
 	_, targetMajor := pgtest.Majors()
-	r := &replica{source: source, target: pgtest.Server(t, targetMajor).Database(t, schema...)}
-	pgtest.Exec(t, r.target, `CREATE SCHEMA progress`,
+	r := &replica{source: source, target: pgtest.Server(tb, targetMajor).Database(tb, schema...)}
+	pgtest.Exec(tb, r.target, `CREATE SCHEMA progress`,
 		`CREATE TABLE progress.checkpoint (lsn pg_lsn, commit_lsn pg_lsn, transactions bigint, changes bigint, missed bigint)`,
 		`INSERT INTO progress.checkpoint VALUES ('0/0', '0/0', 0, 0, 0)`)
 	return r
@@ -84,13 +84,13 @@ func (checkpoint) Save(ctx context.Context, conn *pgx.Conn, c applier.Checkpoint
 }
 
 // applier returns one for the next run, from the checkpoint on.
-func (r *replica) applier(t testing.TB) *applier.Applier {
-	t.Helper()
+func (r *replica) applier(tb testing.TB) *applier.Applier {
+	tb.Helper()
 	options := r.options
 	options.Connect, options.Checkpoint = r.connect, checkpoint{}
-	start, err := pglogrepl.ParseLSN(pgtest.Query(t, r.target, "SELECT lsn FROM progress.checkpoint")[0][0])
+	start, err := pglogrepl.ParseLSN(pgtest.Query(tb, r.target, "SELECT lsn FROM progress.checkpoint")[0][0])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	options.Start = start
 	a := applier.New(options)

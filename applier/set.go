@@ -132,17 +132,16 @@ func (w *setWriter) inserts(ctx context.Context, inserts []change) error {
 	default:
 		return w.insertStaged(ctx, r, columns)
 	}
-	return w.lane.copyRows(ctx, "COPY "+w.plan.table.sql()+" ("+columns+") FROM STDIN", r)
+	_, err := w.lane.copyRows(ctx, w.plan.table.sql()+" ("+columns+")", r, "")
+	return err
 }
 
 // insertStaged inserts rows of which some columns are text and some are binary.
 func (w *setWriter) insertStaged(ctx context.Context, r *copyReader, columns string) error {
-	stage, values, err := w.stageRows(ctx, "insert", r.changes, r.columns)
-	if err != nil {
-		return err
-	}
-	_, err = w.lane.conn.Exec(ctx, "INSERT INTO "+w.plan.table.sql()+" ("+columns+") OVERRIDING SYSTEM VALUE SELECT "+
-		strings.Join(values, ", ")+" FROM "+stage+" AS s")
+	g := w.stage("insert", r.columns)
+	sql := "INSERT INTO " + w.plan.table.sql() + " (" + columns + ") OVERRIDING SYSTEM VALUE SELECT " +
+		strings.Join(g.values, ", ") + " FROM " + g.name + " AS s"
+	_, err := w.run(ctx, g, r.changes, sql)
 	return err
 }
 
@@ -151,11 +150,8 @@ func (w *setWriter) deletes(ctx context.Context, deletes []change) error {
 		return w.lane.writeNet(ctx, w.batch, deletes)
 	}
 	w.sort(deletes, true)
-	stage, values, err := w.stageRows(ctx, "delete", deletes, w.keyParams(true))
-	if err != nil {
-		return err
-	}
-	tag, err := w.lane.conn.Exec(ctx, "DELETE FROM "+w.plan.table.only()+" AS t USING "+stage+" AS s WHERE "+w.join(values))
+	g := w.stage("delete", w.keyParams(true))
+	tag, err := w.run(ctx, g, deletes, "DELETE FROM "+w.plan.table.only()+" AS t USING "+g.name+" AS s WHERE "+w.join(g.values))
 	if err != nil {
 		return err
 	}
@@ -206,20 +202,17 @@ func (w *setWriter) updateStaged(ctx context.Context, g *updateGroup) error {
 	for _, i := range g.shape.set {
 		params = append(params, param{column: i})
 	}
-	stage, values, err := w.stageRows(ctx, "update", g.changes, params)
-	if err != nil {
-		return err
-	}
+	stage := w.stage("update", params)
 	var sql strings.Builder
 	sql.WriteString("UPDATE " + w.plan.table.only() + " AS t SET ")
 	for n, i := range g.shape.set {
 		if n > 0 {
 			sql.WriteString(", ")
 		}
-		sql.WriteString(w.plan.columns[i].quoted + " = " + values[keys+n])
+		sql.WriteString(w.plan.columns[i].quoted + " = " + stage.values[keys+n])
 	}
-	sql.WriteString(" FROM " + stage + " AS s WHERE " + w.join(values))
-	tag, err := w.lane.conn.Exec(ctx, sql.String())
+	sql.WriteString(" FROM " + stage.name + " AS s WHERE " + w.join(stage.values))
+	tag, err := w.run(ctx, stage, g.changes, sql.String())
 	if err != nil {
 		return err
 	}
@@ -254,23 +247,35 @@ func (w *setWriter) join(values []string) string {
 	return strings.Join(conditions, " AND ")
 }
 
-// stageRows copies columns of the changes into a temporary table. It returns the
-// table and an expression, of the table as s, for each of the columns in the
-// target's type.
-func (w *setWriter) stageRows(ctx context.Context, purpose string, changes []change, params []param) (string, []string, error) {
-	columns, values := make([]string, len(params)), make([]string, len(params))
+// stagedColumns are columns of changes in a temporary table.
+type stagedColumns struct {
+	name   string
+	params []param
+	// values are expressions, of the table as s, for the columns in the target's types.
+	values []string
+}
+
+// stage chooses the temporary table for columns of changes.
+func (w *setWriter) stage(purpose string, params []param) stagedColumns {
+	g := stagedColumns{params: params, values: make([]string, len(params))}
+	definitions := make([]string, len(params))
 	for n, param := range params {
-		name := "c" + strconv.Itoa(n)
-		typeName := w.plan.columns[param.column].typeName
-		columns[n], values[n] = name+" "+typeName, "s."+name
+		name, typeName := "c"+strconv.Itoa(n), w.plan.columns[param.column].typeName
+		definitions[n], g.values[n] = name+" "+typeName, "s."+name
 		if w.forms[param.column] == decoder.Text {
 			// What came as text is staged as text: its bytes need no conversion here.
-			columns[n], values[n] = name+" text", "s."+name+"::"+typeName
+			definitions[n], g.values[n] = name+" text", "s."+name+"::"+typeName
 		}
 	}
-	stage := w.lane.stage(purpose+" "+w.plan.table.sql(), columns)
-	err := w.lane.copyRows(ctx, "COPY "+stage.name+" FROM STDIN", &copyReader{batch: w.batch, changes: changes, columns: params, binary: true})
-	return stage.name, values, err
+	g.name = w.lane.stage(purpose+" "+w.plan.table.sql(), definitions).name
+	return g
+}
+
+// run copies the columns of the changes into their temporary table and runs sql, in
+// one round trip.
+func (w *setWriter) run(ctx context.Context, g stagedColumns, changes []change, sql string) (pgconn.CommandTag, error) {
+	r := &copyReader{batch: w.batch, changes: changes, columns: g.params, binary: true}
+	return w.lane.copyRows(ctx, g.name, r, sql)
 }
 
 // sort puts changes into the order of their keys' bytes, so that neighbouring rows
