@@ -41,7 +41,7 @@ func TestApply_AsOrdinaryRole(t *testing.T) {
 		t.Run(strconv.Itoa(major), func(t *testing.T) {
 			t.Parallel()
 			server := pgtest.Server(t, major)
-			pgtest.Exec(t, server.URI("postgres"), makeOwner)
+			pgtest.Exec(t, server.URI("postgres"), makeOwners)
 			source, target := server.Database(t, uglySQL), server.Database(t)
 			entries, _ := dump(t, source, major, schema.Options{})
 

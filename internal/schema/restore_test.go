@@ -46,7 +46,8 @@ func makePlace(t *testing.T, uri string) {
 	}
 }
 
-const makeOwner = `DO $$ BEGIN CREATE ROLE walferry_schema_owner; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`
+const makeOwners = `DO $$ BEGIN CREATE ROLE walferry_schema_owner; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$;
+DO $$ BEGIN CREATE ROLE "walferry ""odd""; role"; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$`
 
 // The definitions of an ugly database, run one by one, make a database whose
 // dump is the same text as that of one that pg_restore made.
@@ -58,8 +59,8 @@ func TestDump_RestoresTheSame(t *testing.T) {
 		t.Run(fmt.Sprintf("%d to %d by %d", c.source, c.target, c.dump), func(t *testing.T) {
 			t.Parallel()
 			sourceServer, targetServer := pgtest.Server(t, c.source), pgtest.Server(t, c.target)
-			pgtest.Exec(t, sourceServer.URI("postgres"), makeOwner)
-			pgtest.Exec(t, targetServer.URI("postgres"), makeOwner)
+			pgtest.Exec(t, sourceServer.URI("postgres"), makeOwners)
+			pgtest.Exec(t, targetServer.URI("postgres"), makeOwners)
 			script := []string{uglySQL, superuserSQL}
 			if c.source >= 15 {
 				makePlace(t, sourceServer.URI("postgres"))
@@ -98,7 +99,7 @@ func TestDump_RestoresTheSame(t *testing.T) {
 func TestDump_Stages(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Server(t, 15)
-	pgtest.Exec(t, server.URI("postgres"), makeOwner)
+	pgtest.Exec(t, server.URI("postgres"), makeOwners)
 	entries, _ := dump(t, server.Database(t, uglySQL), 15, schema.Options{})
 	kinds := map[schema.Stage][]string{}
 	stages := map[string]schema.Stage{}
@@ -134,7 +135,7 @@ func TestDump_Stages(t *testing.T) {
 func TestDump_TextInsideOfFunctions(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Server(t, 15)
-	pgtest.Exec(t, server.URI("postgres"), makeOwner)
+	pgtest.Exec(t, server.URI("postgres"), makeOwners)
 	source := server.Database(t, uglySQL)
 	entries, _ := dump(t, source, 15, schema.Options{})
 	body := pgtest.Query(t, source, "SELECT prosrc FROM pg_proc WHERE proname = 'fake'")[0][0]
