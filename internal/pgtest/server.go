@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/walferry/walferry/internal/pgbin"
 	"github.com/walferry/walferry/internal/pgserver"
 )
 
@@ -130,4 +131,15 @@ func majorFrom(variable string) int {
 		return 0
 	}
 	return n
+}
+
+// Client returns a directory with pg_dump, pg_restore and psql of at least the
+// given major version, for --pgbin.
+func Client(tb testing.TB, major int) string {
+	tb.Helper()
+	dir, err := pgbin.Client(tb.Context(), major)
+	if err != nil {
+		tb.Fatalf("no client programs of PostgreSQL %d for this test: %v\n%s", major, err, explain(err))
+	}
+	return dir
 }
