@@ -12,6 +12,11 @@ import (
 // new snapshot.
 var ErrSnapshotLost = errors.New("the exported snapshot is gone")
 
+// ErrCopied is what a Ledger's Begin returns for a table that has been copied
+// after all: the commit of a run that was killed may come to light only when its
+// row lock is waited for. The table is left as it is and the run goes on.
+var ErrCopied = errors.New("the table has been copied")
+
 // importError marks the ways in which servers say that a snapshot is not there.
 func importError(name string, err error) error {
 	err = errors.Wrapf(err, "import snapshot %q", name)

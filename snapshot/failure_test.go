@@ -133,6 +133,19 @@ func TestRun_LedgerFailureTakesTheRowsBack(t *testing.T) {
 	}
 }
 
+func TestRun_TableThatWasCopiedAfterAllIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	source, target := databases(t)
+	pgtest.Exec(t, source, "CREATE TABLE t AS SELECT 1 AS id")
+	pgtest.Exec(t, target, "CREATE TABLE t AS SELECT 1 AS id")
+	o := options(source, target)
+	o.Ledger = refusing{begin: errors.Wrap(snapshot.ErrCopied, "look")}
+	if err := snapshot.Run(t.Context(), o, []snapshot.Table{{Namespace: "public", Name: "t", Truncate: true}}); err != nil {
+		t.Errorf("error %v", err)
+	}
+	hasRows(t, target, "t", [][]string{{"(1)"}})
+}
+
 func TestRun_CancelEndsBothSides(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

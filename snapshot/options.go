@@ -41,7 +41,9 @@ type Options struct {
 // target transaction that copies the table, by several goroutines at once, each
 // with its own connection; an error rolls the transaction back and ends the run.
 type Ledger interface {
-	// Begin is called before anything is written to the table.
+	// Begin is called before anything is written to the table. It should lock the
+	// table's entry, so that an unfinished transaction of an earlier run is waited
+	// for, and return ErrCopied when there is nothing left to do.
 	Begin(ctx context.Context, target *pgx.Conn, t *Table) error
 	// Done is called after the last row; the commit follows it.
 	Done(ctx context.Context, target *pgx.Conn, t *Table, r Result) error

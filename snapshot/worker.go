@@ -53,7 +53,11 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 	if _, err := w.target.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 		return errors.Wrap(err, "begin the target transaction")
 	}
-	if err := o.Ledger.Begin(ctx, w.target, t); err != nil {
+	switch err := o.Ledger.Begin(ctx, w.target, t); {
+	case errors.Is(err, ErrCopied):
+		_, err := w.target.Exec(ctx, "ROLLBACK")
+		return errors.Wrap(err, "leave the table as it is")
+	case err != nil:
 		return errors.Wrap(err, "begin the ledger entry")
 	}
 	frozen, err := w.truncate(ctx, t)
