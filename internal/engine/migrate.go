@@ -114,8 +114,14 @@ func (e *engine) begin(ctx context.Context) error {
 	if err := target.Install(ctx, e.dst); err != nil {
 		return err
 	}
-	if err := e.takeOver(ctx); err != nil || e.m != nil {
+	if err := e.takeOver(ctx); err != nil {
 		return err
+	}
+	if e.m != nil {
+		if e.m.Phase == target.Preparing && !e.m.OwnsSlot && e.o.Method != MethodDump {
+			e.m.Slot = e.slotName() // nothing depends on the earlier name yet
+		}
+		return nil
 	}
 	m := &target.Migration{
 		Name: e.o.Name, Command: e.command, Database: e.system.Database, SystemID: e.system.SystemID,
