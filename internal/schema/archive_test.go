@@ -145,6 +145,8 @@ func TestArrange(t *testing.T) {
 		{id: 13, desc: "RULE", tag: "_RETURN", section: sectionPostData, definition: "CREATE OR REPLACE VIEW v AS SELECT 1;\n"},
 		{id: 14, desc: "RULE", tag: "r", section: sectionPostData, definition: "CREATE RULE r AS ON DELETE TO t DO NOTHING;\n"},
 		{id: 15, desc: "FUNCTION", tag: "late", section: sectionPostData},
+		{id: 17, desc: "ACL", tag: "from owner", owner: "O", section: sectionNone, dependencies: []int32{3}, definition: "REVOKE ALL ON TABLE t FROM \"O\";\nGRANT SELECT ON TABLE t TO \"O\";\n"},
+		{id: 18, desc: "ACL", tag: "from another", owner: "o", section: sectionNone, dependencies: []int32{3}, definition: "REVOKE ALL ON TABLE t FROM oo;\n"},
 		{id: 16, desc: "VIEW", tag: "on late", section: sectionPreData, dependencies: []int32{15}},
 	}, Options{})
 	var got []string
@@ -152,9 +154,9 @@ func TestArrange(t *testing.T) {
 		got = append(got, string(e.Stage)+" "+e.Name)
 	}
 	want := []string{
-		"pre-data t", "pre-data pre", "pre-data early",
+		"pre-data t", "pre-data pre", "pre-data early", "pre-data from another",
 		"index _RETURN", "index late", "index on late",
-		"finish f", "finish post", "finish lax", "finish r", "finish e", "finish of e",
+		"finish f", "finish post", "finish lax", "finish r", "finish from owner", "finish e", "finish of e",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -112,7 +112,7 @@ func TestDump_Stages(t *testing.T) {
 	if got, want := strings.Join(kinds[schema.Index], ", "), "CONSTRAINT, INDEX, COMMENT, INDEX ATTACH, STATISTICS, RULE"; got != want {
 		t.Errorf("stage Index: %s", got)
 	}
-	want := "CHECK CONSTRAINT, RULE, TRIGGER, COMMENT, FK CONSTRAINT, ROW SECURITY, POLICY, PUBLICATION, PUBLICATION TABLE, " +
+	want := "CHECK CONSTRAINT, RULE, TRIGGER, COMMENT, FK CONSTRAINT, ROW SECURITY, POLICY, PUBLICATION, PUBLICATION TABLE, ACL, " +
 		"EVENT TRIGGER, MATERIALIZED VIEW DATA"
 	if got := strings.Join(kinds[schema.Finish], ", "); got != want {
 		t.Errorf("stage Finish: %s", got)

@@ -3,6 +3,8 @@ package schema
 import (
 	"slices"
 	"strings"
+
+	"github.com/walferry/walferry/internal/sqltext"
 )
 
 // placement is what becomes of one kind of item.
@@ -110,6 +112,9 @@ func place(t item) placement {
 		// Rows that break a constraint which was never validated may be copied
 		// again after the stage Index.
 		p.stage = Finish
+	case t.desc == "ACL" && takesFromOwner(t):
+		// The role that copies and applies may write as the owner.
+		p.stage = Finish
 	case t.desc == "RULE" && !strings.HasPrefix(t.definition, "CREATE RULE "):
 		// The real text of a view that needs a primary key: PreData made a
 		// stand-in with its columns.
@@ -184,6 +189,14 @@ func arrange(items []item, o Options) ([]Entry, []LeftOut) {
 		entries[i] = k.Entry
 	}
 	return entries, leftOut
+}
+
+// takesFromOwner says that an object's grants leave its owner less than all.
+func takesFromOwner(t item) bool {
+	return slices.ContainsFunc(splitGrants(t.definition), func(sql string) bool {
+		return strings.HasPrefix(sql, "REVOKE ") &&
+			(strings.HasSuffix(sql, " FROM "+t.owner+";") || strings.HasSuffix(sql, " FROM "+sqltext.Ident(t.owner)+";"))
+	})
 }
 
 // isOwn says that an item is part of a migration's machinery on the source, not

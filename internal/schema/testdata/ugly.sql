@@ -161,3 +161,7 @@ ALTER TABLE "a'b\c%d $1 ü–é"."table" OWNER TO "walferry ""odd""; role";
 ALTER FUNCTION "a'b\c%d $1 ü–é"."f;()"("a'b\c%d $1 ü–é"."dom'ain;") OWNER TO "walferry ""odd""; role";
 GRANT SELECT, UPDATE ("dot.dot") ON "a'b\c%d $1 ü–é"."table" TO "walferry ""odd""; role", walferry_schema_owner;
 GRANT INSERT ON "a'b\c%d $1 ü–é"."table" TO walferry_schema_owner WITH GRANT OPTION;
+CREATE TABLE app.append_only (a int);
+ALTER TABLE app.append_only OWNER TO walferry_schema_owner;
+REVOKE ALL ON app.append_only FROM walferry_schema_owner;
+GRANT SELECT ON app.append_only TO walferry_schema_owner;
