@@ -28,6 +28,9 @@ func (c *Cluster) Database(tb testing.TB, statements ...string) string {
 		if tb.Failed() {
 			tb.Logf("PostgreSQL %d: psql '%s'%s", c.Major(), uri, c.logOf(name))
 		}
+		if kept(tb) {
+			return
+		}
 		if err := c.drop(name); err != nil {
 			tb.Errorf("drop database %s: %v", name, err)
 		}

@@ -77,6 +77,10 @@ func Start(tb testing.TB, major int, settings map[string]string) *Cluster {
 		if tb.Failed() {
 			tb.Logf("the end of PostgreSQL %d's log:\n%s", major, c.LogTail(40))
 		}
+		if kept(tb) {
+			tb.Logf("PostgreSQL %d: psql '%s'", major, c.URI("postgres"))
+			return
+		}
 		if err := c.Stop(); err != nil {
 			tb.Errorf("stop PostgreSQL %d: %v", major, err)
 		}
