@@ -146,6 +146,17 @@ func TestPreflight_ChecksOnlyWhatACopyNeeds(t *testing.T) {
 	}
 }
 
+func TestPreflight_KnowsSubstitutesForReplication(t *testing.T) {
+	s := newScene(t)
+	name := role(t, s.source, "")
+	pgtest.Exec(t, s.source, `DO $$BEGIN IF to_regrole('rds_replication') IS NULL THEN CREATE ROLE rds_replication; END IF; END$$;
+		GRANT rds_replication TO `+name)
+	s.source = as(t, s.source, name)
+	if f := s.preflight().find("source.replication_right", name); f != nil {
+		t.Errorf("finding %+v", f)
+	}
+}
+
 func TestPreflight_ChoiceThatNamesNothingIsAnError(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
