@@ -44,6 +44,8 @@ var recordings = []struct {
 	{"prepared", "streamed", 15, 3, decoder.StreamOptions{TwoPhase: true, Streaming: decoder.StreamingOn}},
 	{"prepared", "parallel", 16, 4, decoder.StreamOptions{TwoPhase: true, Streaming: decoder.StreamingParallel, LocalOnly: true}},
 	{"filters", "text", 15, 3, decoder.StreamOptions{}},
+	{"orders", "text", 18, 1, decoder.StreamOptions{}},
+	{"orders", "binary", 18, 4, decoder.StreamOptions{Binary: true}},
 	{"generated", "text", 18, 4, decoder.StreamOptions{}},
 }
 

@@ -20,6 +20,9 @@ func replicate(
 ) {
 	tb.Helper()
 	ctx := tb.Context()
+	pgtest.Eventually(tb, "the slot is free", func() bool {
+		return pgtest.Query(tb, uri, "SELECT active::text FROM pg_replication_slots WHERE slot_name = $1", slot)[0][0] == "false"
+	})
 	conn := connectReplication(ctx, tb, uri, settings)
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // a failure here breaks nothing
 	if err := pglogrepl.StartReplication(ctx, conn, slot, 0, pglogrepl.StartReplicationOptions{PluginArgs: options}); err != nil {
@@ -75,8 +78,8 @@ func acknowledge(tb testing.TB, conn *pgconn.PgConn, uri, slot string, flushed d
 		tb.Fatal(err)
 	}
 	pgtest.Eventually(tb, "the slot's confirmed position moves", func() bool {
-		rows := pgtest.Query(tb, uri, "SELECT confirmed_flush_lsn >= $1::pg_lsn FROM pg_replication_slots WHERE slot_name = $2", flushed.String(), slot)
-		return rows[0][0] == "true" || rows[0][0] == "t"
+		rows := pgtest.Query(tb, uri, "SELECT (confirmed_flush_lsn >= $1::text::pg_lsn)::text FROM pg_replication_slots WHERE slot_name = $2", flushed.String(), slot)
+		return rows[0][0] == "true"
 	})
 }
 
