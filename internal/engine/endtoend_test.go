@@ -75,7 +75,14 @@ func (w *writers) stop() {
 func (w *writers) committed(n int64) {
 	w.t.Helper()
 	from := w.g.Stats().Committed
-	pgtest.Eventually(w.t, "the writers commit", func() bool { return w.g.Stats().Committed >= from+n })
+	pgtest.Eventually(w.t, "the writers commit", func() bool {
+		select {
+		case <-w.done:
+			w.t.Fatalf("the source's application failed: %v", w.err)
+		default:
+		}
+		return w.g.Stats().Committed >= from+n
+	})
 }
 
 // ask reads one value from the target; "" while walferry's schema is not there.

@@ -30,7 +30,9 @@ SELECT kind, nspname, name, down, restore FROM (
            pg_catalog.format('ALTER TABLE ONLY %s ENABLE %sTRIGGER %I', t.qualified,
                              CASE g.tgenabled WHEN 'R' THEN 'REPLICA ' WHEN 'A' THEN 'ALWAYS ' ELSE '' END, g.tgname)
     FROM pg_catalog.pg_trigger g JOIN named t ON t.oid = g.tgrelid
-    WHERE $2 AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgrelid IN (SELECT oid FROM written)
+      LEFT JOIN pg_catalog.pg_constraint k ON k.oid = g.tgconstraint
+    -- Until 14, a partition's copy of its parent's trigger was marked internal.
+    WHERE $2 AND (NOT g.tgisinternal OR g.tgparentid <> 0 AND coalesce(k.contype, 't') = 't') AND g.tgenabled <> 'D' AND g.tgrelid IN (SELECT oid FROM written)
   UNION ALL
     SELECT 3, 'RULE STATE', t.nspname, t.relname || ' ' || r.rulename,
            pg_catalog.format('ALTER TABLE %s DISABLE RULE %I', t.qualified, r.rulename),

@@ -119,7 +119,8 @@ func class(err error) errorClass {
 		return unexpected
 	case strings.HasPrefix(pgErr.Code, "23"): // integrity constraint violation
 		return violation
-	case strings.HasPrefix(pgErr.Code, "40"), pgErr.Code == "55P03": // deadlock, lock timeout
+	case strings.HasPrefix(pgErr.Code, "40"), pgErr.Code == "55P03", // deadlock, lock timeout
+		pgErr.Code == "55006": // TRUNCATE of a table whose deferred triggers are still to fire
 		return serialization
 	default:
 		return unexpected
