@@ -77,14 +77,11 @@ type encoder struct {
 }
 
 func (e *encoder) byte(b byte) *encoder { e.buf = append(e.buf, b); return e }
-func (e *encoder) uint16(v uint16) *encoder {
-	e.buf = binary.BigEndian.AppendUint16(e.buf, v)
-	return e
-}
 func (e *encoder) uint32(v uint32) *encoder {
 	e.buf = binary.BigEndian.AppendUint32(e.buf, v)
 	return e
 }
+
 func (e *encoder) uint64(v uint64) *encoder {
 	e.buf = binary.BigEndian.AppendUint64(e.buf, v)
 	return e
@@ -119,14 +116,15 @@ func (e *encoder) namespace(s string) *encoder {
 }
 
 func (e *encoder) relation(r *decoder.Relation) {
-	e.uint32(r.OID).namespace(r.Namespace).string(r.Name).byte(byte(r.ReplicaIdentity)).uint16(uint16(len(r.Columns)))
+	e.uint32(r.OID).namespace(r.Namespace).string(r.Name).byte(byte(r.ReplicaIdentity))
+	e.buf = binary.BigEndian.AppendUint16(e.buf, uint16(len(r.Columns)))
 	for _, c := range r.Columns {
 		e.bool(c.Key).string(c.Name).uint32(c.TypeOID).uint32(uint32(c.TypeModifier))
 	}
 }
 
 func (e *encoder) tuple(t decoder.Tuple) {
-	e.uint16(uint16(len(t)))
+	e.buf = binary.BigEndian.AppendUint16(e.buf, uint16(len(t)))
 	for _, v := range t {
 		e.byte(byte(v.Kind))
 		if v.Kind == decoder.Text || v.Kind == decoder.Binary {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestGolden(t *testing.T) {
 			if major < r.since {
 				continue
 			}
-			path := filepath.Join("testdata", "wal", fmt.Sprint(major), r.sql+"."+r.variant+".txtar")
+			path := filepath.Join("testdata", "wal", strconv.Itoa(major), r.sql+"."+r.variant+".txtar")
 			t.Run(filepath.ToSlash(path), func(t *testing.T) {
 				if *update {
 					o := r.options
@@ -176,19 +177,20 @@ func record(t *testing.T, major int, name string, options []string, path string)
 	for _, m := range stream {
 		fmt.Fprintf(&messages, "%s %x\n", m.walStart, m.payload)
 	}
-	text := fmt.Sprintf("PostgreSQL %d, testdata/sql/%s.sql. Recorded by: go test ./decoder -run Golden -update\n", major, name)
+	var text strings.Builder
+	fmt.Fprintf(&text, "PostgreSQL %d, testdata/sql/%s.sql. Recorded by: go test ./decoder -run Golden -update\n", major, name)
 	for _, section := range [][2]string{
 		{"options", strings.Join(options, "\n") + "\n"},
 		{"sql", workload},
 		{sectionTransactions, assemble(t, stream)},
 		{sectionMessages, messages.String()},
 	} {
-		text += "-- " + section[0] + " --\n" + section[1]
+		fmt.Fprintf(&text, "-- %s --\n%s", section[0], section[1])
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -104,14 +104,14 @@ func number(seen map[uint32]uint32, v, first uint32) uint32 {
 	return seen[v]
 }
 
-func walk(t *testing.T, stream []recorded, f func(r recorded, m decoder.Message, inStream bool)) {
-	t.Helper()
+func walk(tb testing.TB, stream []recorded, f func(r recorded, m decoder.Message, inStream bool)) {
+	tb.Helper()
 	var d decoder.Decoder
 	inStream := false
 	for _, r := range stream {
 		m, err := d.Decode(r.payload, inStream)
 		if err != nil {
-			t.Fatalf("decode %x: %v", r.payload, err)
+			tb.Fatalf("decode %x: %v", r.payload, err)
 		}
 		f(r, m, inStream)
 		switch r.payload[0] {
