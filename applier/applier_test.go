@@ -320,3 +320,31 @@ func TestApplier_ContainedTransactionsAreDropped(t *testing.T) {
 		t.Errorf("applied: %+v", stats)
 	}
 }
+
+func TestApplier_DurableFollowsTheTargetsLog(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`)
+	a := r.applier(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	relation := &decoder.Relation{OID: 1, Namespace: "public", Name: "a", Columns: []decoder.Column{{Name: "id", TypeOID: 23}}}
+	for i := range decoder.LSN(300) {
+		tx := &decoder.Transaction{CommitLSN: 10*i + 10, EndLSN: 10*i + 15}
+		change := &decoder.Change{Op: decoder.Insert, Relation: relation, New: decoder.Tuple{{Kind: decoder.Text, Data: []byte("1")}}}
+		if err := errors.Join(a.Begin(tx), a.Change(change), a.Commit(tx)); err != nil {
+			t.Fatal(err)
+		}
+		if a.Durable() > a.Applied() {
+			t.Fatalf("durable %s is beyond applied %s", a.Durable(), a.Applied())
+		}
+	}
+	pgtest.Eventually(t, "all is durable", func() bool { return a.Durable() == 3005 })
+	if s := a.Stats(); s.Transactions != 300 || s.Inserts != 300 {
+		t.Errorf("%+v", s)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+}

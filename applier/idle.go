@@ -59,7 +59,7 @@ func (a *Applier) rest(ctx context.Context, l *lane) error {
 	}
 	c := l.last
 	c.EndLSN = end
-	if err := l.commit(ctx, c); err != nil {
+	if err := l.commit(ctx, c, true); err != nil {
 		return err
 	}
 	a.progress.advance(l)

@@ -32,14 +32,17 @@ type lane struct {
 	// shared reports that several relations of the batch go to one table.
 	shared bool
 
+	durability durability
+
 	// before are control statements that go along with the next statement.
 	before []string
 	// savepoint reports that one is open.
 	savepoint bool
 	// open reports that a target transaction is open.
 	open bool
-	// pending counts what the open transaction holds.
-	pending Stats
+	// pending counts what the open transaction holds, committed what Applier.progress
+	// does not know yet.
+	pending, committed Stats
 	// endLSN is that of the last transaction that was written whole.
 	endLSN decoder.LSN
 	// last is the last checkpoint.
@@ -65,6 +68,10 @@ func openLane(ctx context.Context, options *Options, few int) (*lane, error) {
 	if err := conn.QueryRow(ctx, temporary).Scan(&l.staging.allowed); err != nil {
 		return nil, errors.CombineErrors(errors.Wrap(err, "read the rights on the target"), l.close(ctx))
 	}
+	if err := l.durability.open(ctx, conn); err != nil {
+		return nil, errors.CombineErrors(err, l.close(ctx))
+	}
+	l.durability.durable = options.Start
 	return l, nil
 }
 
@@ -81,8 +88,9 @@ func (l *lane) close(ctx context.Context) error {
 
 // apply writes a batch. Transactions that are complete are committed with a
 // checkpoint; of one that is not, the target transaction stays open. idleLSN
-// returns up to where nothing follows a transaction.
-func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.LSN) decoder.LSN) error {
+// returns up to where nothing follows a transaction; more reports that another batch
+// waits, so that nobody need wait for this one to be durable.
+func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.LSN) decoder.LSN, more func() bool) error {
 	if err := l.planBatch(ctx, b); err != nil {
 		return err
 	}
@@ -102,7 +110,7 @@ func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.
 			EndLSN:     max(last.endLSN, idleLSN(last.endLSN)),
 			CommitLSN:  last.commitLSN,
 			CommitTime: last.commitTime,
-		}); err != nil {
+		}, !more()); err != nil {
 			return err
 		}
 	}
@@ -184,8 +192,9 @@ func (l *lane) keep(p *plan) {
 	p.missed = l.missed[name]
 }
 
-// commit saves the checkpoint and commits the open transaction.
-func (l *lane) commit(ctx context.Context, c Checkpoint) error {
+// commit saves the checkpoint and commits the open transaction. If wait is false, it
+// need not be durable yet.
+func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 	c.Transactions, c.Changes = l.pending.Transactions, l.pending.changes()
 	for _, m := range l.missed {
 		if m.Updates+m.Deletes > 0 {
@@ -200,14 +209,15 @@ func (l *lane) commit(ctx context.Context, c Checkpoint) error {
 	if err := l.options.Checkpoint.Save(ctx, l.conn, c); err != nil {
 		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
 	}
-	tag, err := l.conn.Exec(ctx, "COMMIT")
-	if err != nil {
+	if err := l.durability.commit(ctx, l.conn, c.EndLSN, wait); err != nil {
 		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
 	}
-	if tag.String() != "COMMIT" {
-		return errors.Newf("the target answered COMMIT with %s", tag)
-	}
 	l.open, l.savepoint = false, false
+	if l.pending.Transactions > 0 {
+		l.pending.Commits = 1
+	}
+	l.committed.add(&l.pending)
+	l.pending = Stats{}
 	l.staging.transaction++
 	c.Missed = nil
 	l.last = c

@@ -59,12 +59,9 @@ func (a *Applier) Stats() Stats {
 func (p *progress) advance(l *lane) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if l.pending.Transactions > 0 {
-		l.pending.Commits = 1
-	}
-	p.stats.add(&l.pending)
-	l.pending = Stats{}
-	p.applied, p.durable = l.last.EndLSN, l.last.EndLSN
+	p.stats.add(&l.committed)
+	l.committed = Stats{}
+	p.applied, p.durable = l.last.EndLSN, l.durability.durable
 }
 
 // add counts b into s.

@@ -72,13 +72,13 @@ func TestApplier_RandomHistories(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 7))
-			first := newReplica(t, randomTables...)
-			first.publish(t, "FOR ALL TABLES")
+			replica := newReplica(t, randomTables...)
+			replica.publish(t, "FOR ALL TABLES")
 			statements := make([]string, 150)
 			for i := range statements {
 				statements[i] = randomTransaction(r)
 			}
-			pgtest.Exec(t, first.source, statements...)
+			pgtest.Exec(t, replica.source, statements...)
 			for _, mode := range []struct {
 				name           string
 				setFrom, batch int
@@ -89,9 +89,9 @@ func TestApplier_RandomHistories(t *testing.T) {
 				{"sets of some, in batches", 3, 200_000, true},
 				{"in pieces", 1, 5000, false},
 			} {
-				target := newTarget(t, first.source, randomTables...)
-				target.setFrom, target.options.MaxBatchBytes, target.binary = mode.setFrom, mode.batch, mode.binary
-				if stats := target.mustFollow(t); stats.MissedDeletes+stats.MissedUpdates > 0 {
+				replica.reset(t, randomTables...)
+				replica.setFrom, replica.options.MaxBatchBytes, replica.binary = mode.setFrom, mode.batch, mode.binary
+				if stats := replica.mustFollow(t); stats.MissedDeletes+stats.MissedUpdates > 0 {
 					t.Errorf("%s: rows were missed: %+v", mode.name, stats)
 				}
 				if t.Failed() {

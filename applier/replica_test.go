@@ -36,11 +36,23 @@ func newReplica(t *testing.T, schema ...string) *replica {
 func newTarget(tb testing.TB, source string, schema ...string) *replica {
 	tb.Helper()
 	_, targetMajor := pgtest.Majors()
-	r := &replica{source: source, target: pgtest.Server(tb, targetMajor).Database(tb, schema...)}
+	r := &replica{source: source, target: pgtest.Server(tb, targetMajor).Database(tb)}
+	r.reset(tb, schema...)
+	return r
+}
+
+// reset makes the target one that has seen nothing.
+func (r *replica) reset(tb testing.TB, schema ...string) {
+	tb.Helper()
+	pgtest.Exec(tb, r.target, `DO $$ DECLARE s name; BEGIN
+			FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$' LOOP
+				EXECUTE format('DROP SCHEMA %I CASCADE', s);
+			END LOOP;
+		END $$`, `CREATE SCHEMA public`)
+	pgtest.Exec(tb, r.target, schema...)
 	pgtest.Exec(tb, r.target, `CREATE SCHEMA progress`,
 		`CREATE TABLE progress.checkpoint (lsn pg_lsn, commit_lsn pg_lsn, transactions bigint, changes bigint, missed bigint)`,
 		`INSERT INTO progress.checkpoint VALUES ('0/0', '0/0', 0, 0, 0)`)
-	return r
 }
 
 // publish creates the publication and the slot; what happened before is not streamed.

@@ -45,14 +45,12 @@ func (a *Applier) loop(ctx context.Context, l *lane) error {
 		select {
 		case b, more := <-a.ready:
 			if !more {
-				return nil
+				return a.settle(ctx, l)
 			}
-			if err := l.apply(ctx, b, a.idle.end); err != nil {
+			if err := l.apply(ctx, b, a.idle.end, a.waiting); err != nil {
 				return err
 			}
-			if !l.open {
-				a.progress.advance(l)
-			}
+			a.progress.advance(l)
 			b.empty(a.options.MaxBatchBytes)
 			a.free <- b
 		case <-a.idle.urgent:
@@ -63,8 +61,27 @@ func (a *Applier) loop(ctx context.Context, l *lane) error {
 			if err := a.rest(ctx, l); err != nil {
 				return err
 			}
+			if err := l.durability.poll(ctx, l.conn); err != nil {
+				return err
+			}
+			a.progress.advance(l)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// waiting reports whether a batch waits to be written.
+func (a *Applier) waiting() bool { return len(a.ready) > 0 }
+
+// settle makes everything that is applied durable.
+func (a *Applier) settle(ctx context.Context, l *lane) error {
+	if len(l.durability.waiting) == 0 || l.open {
+		return nil
+	}
+	if err := l.commit(ctx, l.last, true); err != nil {
+		return err
+	}
+	a.progress.advance(l)
+	return nil
 }
