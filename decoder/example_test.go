@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -15,24 +16,27 @@ import (
 	"github.com/walferry/walferry/decoder"
 )
 
-// printer prints what was committed.
-type printer struct{ flushed decoder.LSN }
+// printer writes down what was committed.
+type printer struct {
+	out     strings.Builder
+	flushed decoder.LSN
+}
 
 func (p *printer) Begin(tx *decoder.Transaction) error {
-	fmt.Printf("transaction %d\n", tx.XID)
+	fmt.Fprintf(&p.out, "transaction %d\n", tx.XID)
 	return nil
 }
 
 func (p *printer) Change(c *decoder.Change) error {
 	if c.Op == decoder.Truncate {
-		fmt.Printf("  truncate of %d tables\n", len(c.Truncated))
+		fmt.Fprintf(&p.out, "  truncate of %d tables\n", len(c.Truncated))
 		return nil
 	}
-	fmt.Printf("  %c %s.%s", c.Op, c.Relation.Namespace, c.Relation.Name)
+	fmt.Fprintf(&p.out, "  %c %s.%s", c.Op, c.Relation.Namespace, c.Relation.Name)
 	for i, v := range c.New {
-		fmt.Printf(" %s=%s", c.Relation.Columns[i].Name, v.Data)
+		fmt.Fprintf(&p.out, " %s=%s", c.Relation.Columns[i].Name, v.Data)
 	}
-	fmt.Println()
+	p.out.WriteByte('\n')
 	return nil
 }
 
@@ -94,7 +98,8 @@ func follow(ctx context.Context, uri string) error {
 
 // A transaction as PostgreSQL 18 sent it.
 func ExampleAssembler() {
-	a := decoder.NewAssembler(decoder.AssemblerOptions{}, &printer{})
+	p := &printer{}
+	a := decoder.NewAssembler(decoder.AssemblerOptions{}, p)
 	for _, payload := range []string{
 		"B\x00\x00\x00\x00\x01\x00\x02\x00\x00\x02\xcd\x98\x7e\xd4\x80\x00\x00\x00\x02\xbc",
 		"R\x00\x00\x40\x00public\x00t\x00d\x00\x02\x01id\x00\x00\x00\x00\x17\xff\xff\xff\xff\x00note\x00\x00\x00\x00\x19\xff\xff\xff\xff",
@@ -108,6 +113,7 @@ func ExampleAssembler() {
 	if err := a.Close(); err != nil {
 		fmt.Println(err)
 	}
+	fmt.Print(p.out.String())
 	// Output:
 	// transaction 700
 	//   I public.t id=1 note=hello
