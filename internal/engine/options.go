@@ -68,7 +68,11 @@ type Connection struct {
 type StreamOptions struct {
 	Slot         string
 	Publications []string
-	Binary       Switch
+	// Binary sends values in their types' send format. Auto: where every published
+	// type means the same on both sides.
+	Binary Switch
+	// Streaming sends large transactions while they run, to be kept here until they
+	// commit. Auto: no; the source keeps them, and they flow without being kept.
 	Streaming    Switch
 	OnMissingRow applier.MissingRowPolicy
 	// RetryFor is how long a lost connection is retried. Default: 10 minutes.
@@ -132,6 +136,12 @@ func (o *Connection) setDefaults() {
 }
 
 func (o *StreamOptions) setDefaults() {
+	if o.Binary == "" {
+		o.Binary = Auto
+	}
+	if o.Streaming == "" {
+		o.Streaming = Auto
+	}
 	if o.RetryFor == 0 {
 		o.RetryFor = 10 * time.Minute
 	}

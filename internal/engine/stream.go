@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cockroachdb/errors"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -46,6 +49,11 @@ func (e *engine) stream(ctx context.Context) error {
 		conn.Close(ctx)
 		return err
 	}
+	plugin, err := e.pluginOptions(ctx, routes)
+	if err != nil {
+		conn.Close(ctx)
+		return err
+	}
 	app := applier.New(applier.Options{
 		Connect:      e.writeConnection("apply"),
 		Checkpoint:   target.Checkpointer{Migration: e.m.Name, Epoch: e.m.Epoch},
@@ -68,7 +76,9 @@ func (e *engine) stream(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		defer app.Close()
-		return e.receive(receiving, conn, start, positions, in)
+		return e.receive(receiving, conn, source.StreamOptions{
+			Slot: e.m.Slot, Start: start, PluginOptions: plugin, Positions: positions, Logger: e.o.Logger,
+		}, in)
 	})
 	g.Go(func() error {
 		w := watch{engine: e, app: app, in: in, positions: positions, drain: func() { endReceiving(errDrain) }, start: start}
@@ -83,16 +93,27 @@ func (e *engine) stream(ctx context.Context) error {
 	return nil
 }
 
-// receive hands the stream to the applier until ctx or the stream ends.
-func (e *engine) receive(ctx context.Context, conn *source.Conn, start decoder.LSN, positions *source.Positions, in *input) error {
-	assembler := decoder.NewAssembler(decoder.AssemblerOptions{}, in)
-	o := source.StreamOptions{
-		Slot: e.m.Slot, Start: start, Positions: positions, Logger: e.o.Logger,
-		PluginOptions: decoder.PluginOptions(e.major, decoder.StreamOptions{
-			Publications: e.m.Publications,
-			Binary:       e.o.Binary == On,
-		}),
+// pluginOptions says what the source is to send, and how.
+func (e *engine) pluginOptions(ctx context.Context, r *routes) ([]string, error) {
+	o := decoder.StreamOptions{Publications: e.m.Publications, Binary: e.o.Binary == On}
+	if e.o.Streaming == On {
+		o.Streaming = decoder.StreamingOn
 	}
+	if e.o.Binary == Auto && e.major >= 14 {
+		reason, err := catalog.TextReason(ctx, e.src, e.dst, slices.Collect(maps.Keys(r.tables)))
+		if err != nil {
+			return nil, err
+		}
+		if o.Binary = reason == ""; reason != "" {
+			e.o.Logger.Info("values travel as text", "reason", reason)
+		}
+	}
+	return decoder.PluginOptions(e.major, o), nil
+}
+
+// receive hands the stream to the applier until ctx or the stream ends.
+func (e *engine) receive(ctx context.Context, conn *source.Conn, o source.StreamOptions, in *input) error {
+	assembler := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: e.o.SpillDir}, in)
 	err := conn.Stream(ctx, o, assembler.Push, in.idle)
 	if errors.Is(err, errEnd) || errors.Is(context.Cause(ctx), errDrain) {
 		err = nil
