@@ -43,7 +43,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 }
 
 func (d *Demo) start(ctx context.Context) error {
-	from, to, err := chooseMajors(d.o.SourceMajor, d.o.TargetMajor, pgbin.Installed(ctx))
+	from, to, err := chooseMajors(d.o.SourceMajor, d.o.TargetMajor, installedMajors(ctx))
 	if err != nil {
 		return err
 	}

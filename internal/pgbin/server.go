@@ -20,37 +20,17 @@ var serverPrograms = []string{"initdb", "pg_ctl", "postgres"}
 // version. It fetches them when the machine has none, which may take a minute.
 // Safe for concurrent use, also by several processes.
 func Server(ctx context.Context, major int) (string, error) {
-	if dir := installedServer(ctx, major); dir != "" {
-		return dir, nil
-	}
-	dir, err := fetchServer(ctx, major)
-	return dir, errors.Wrapf(err, "find the programs of PostgreSQL server %d", errors.Safe(major))
-}
-
-// Installed returns the majors, ascending, whose server programs the machine has
-// outside of the cache: those that [Server] need not fetch.
-func Installed(ctx context.Context) []int {
-	var majors []int
-	for major := OldestMajor; major <= NewestMajor; major++ {
-		if installedServer(ctx, major) != "" {
-			majors = append(majors, major)
-		}
-	}
-	return majors
-}
-
-// installedServer searches the machine; "" when it has no such server.
-func installedServer(ctx context.Context, major int) string {
 	for _, dir := range candidates(major) {
 		if !complete(dir, serverPrograms) {
 			continue
 		}
 		found, err := majorOf(ctx, filepath.Join(dir, "postgres"))
 		if err == nil && found == major {
-			return dir
+			return dir, nil
 		}
 	}
-	return ""
+	dir, err := fetchServer(ctx, major)
+	return dir, errors.Wrapf(err, "find the programs of PostgreSQL server %d", errors.Safe(major))
 }
 
 // fetchServer returns the directory of the programs in the cache.
