@@ -146,31 +146,69 @@ func TestApplier_Errors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := newReplica(t, c.schema)
-			pgtest.Exec(t, r.target, c.target)
 			r.publish(t, "FOR ALL TABLES")
 			if c.stop {
 				r.options.OnMissingRow = applier.MissingRowStop
 			}
 			pgtest.Exec(t, r.source, c.during)
-			_, err := r.follow(t)
-			if err == nil {
-				t.Fatal("no error")
-			}
-			for _, want := range c.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("message %q does not say %q", err, want)
+			for _, setFrom := range []int{1 << 30, 1} {
+				r.setFrom = setFrom
+				r.reset(t, c.schema, c.target)
+				_, err := r.follow(t)
+				if err == nil {
+					t.Fatal("no error")
+				}
+				for _, want := range c.want {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("message %q does not say %q", err, want)
+					}
+				}
+				if hints := errors.FlattenHints(err); !strings.Contains(hints, c.hint) {
+					t.Errorf("hint %q does not say %q", hints, c.hint)
+				}
+				if details := errors.FlattenDetails(err); !strings.Contains(details, c.detail) {
+					t.Errorf("detail %q does not say %q", details, c.detail)
+				}
+				if got := pgtest.Query(t, r.target, "SELECT lsn FROM progress.checkpoint")[0][0]; got != "0/0" {
+					t.Errorf("the checkpoint moved to %s", got)
 				}
 			}
-			if hints := errors.FlattenHints(err); !strings.Contains(hints, c.hint) {
-				t.Errorf("hint %q does not say %q", hints, c.hint)
-			}
-			if details := errors.FlattenDetails(err); !strings.Contains(details, c.detail) {
-				t.Errorf("detail %q does not say %q", details, c.detail)
-			}
-			if got := pgtest.Query(t, r.target, "SELECT lsn FROM progress.checkpoint")[0][0]; got != "0/0" {
-				t.Errorf("the checkpoint moved to %s", got)
-			}
 		})
+	}
+}
+
+// A role that owns the tables and has no other right.
+func TestApplier_FewRights(t *testing.T) {
+	t.Parallel()
+	schema := []string{
+		`CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE DEFERRABLE, v text)`, `CREATE TABLE b (id int PRIMARY KEY, v text)`,
+		`INSERT INTO a SELECT i, i FROM generate_series(1, 100) i`, `INSERT INTO b SELECT i FROM generate_series(1, 100) i`,
+	}
+	r := newReplica(t, schema...)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `UPDATE a SET u = 101 - u`, `UPDATE b SET v = 'new' WHERE id > 10; DELETE FROM b WHERE id > 90`,
+		`INSERT INTO b SELECT i FROM generate_series(1000, 1100) i`, `UPDATE a SET id = id + 1000`)
+	role := "few_rights_" + r.slot(t)
+	grants := []string{
+		`ALTER TABLE public.a OWNER TO ` + role, `ALTER TABLE public.b OWNER TO ` + role,
+		`GRANT USAGE, CREATE ON SCHEMA public TO ` + role, `GRANT USAGE ON SCHEMA progress TO ` + role, `GRANT ALL ON progress.checkpoint TO ` + role,
+	}
+	database := pgtest.Query(t, r.target, "SELECT current_database()")[0][0]
+	pgtest.Exec(t, r.target, "CREATE ROLE "+role)
+	r.session = "SET ROLE " + role + "; SET search_path = ''; SET timezone = 'UTC'"
+	for _, temporary := range []string{"GRANT", "REVOKE"} {
+		for _, setFrom := range []int{1 << 30, 1} {
+			r.reset(t, schema...)
+			pgtest.Exec(t, r.target, grants...)
+			if temporary == "REVOKE" {
+				pgtest.Exec(t, r.target, "REVOKE TEMP ON DATABASE "+database+" FROM PUBLIC")
+			}
+			r.setFrom = setFrom
+			r.mustFollow(t)
+			if t.Failed() {
+				t.Fatalf("failed with %s TEMP, sets from %d", temporary, setFrom)
+			}
+		}
 	}
 }
 

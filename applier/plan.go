@@ -21,6 +21,7 @@ type plan struct {
 	identity identity
 	key      []int
 	mode     mode
+	conflict backoff
 	shapes   map[string]*shape
 	scratch  []byte
 	// missed is shared by all definitions of the table.

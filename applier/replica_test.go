@@ -21,6 +21,8 @@ type replica struct {
 	// options are those of the next run, but for Connect and Checkpoint.
 	options applier.Options
 	binary  bool
+	// session sets up the target's connections, unless empty as an engine would.
+	session string
 	// setFrom is the number of changes from which a table is written as a set; 0 for the default.
 	setFrom int
 }
@@ -74,7 +76,11 @@ func (r *replica) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = conn.Exec(ctx, "SET search_path = ''; SET session_replication_role = replica; SET timezone = 'UTC'")
+	session := r.session
+	if session == "" {
+		session = "SET search_path = ''; SET session_replication_role = replica; SET timezone = 'UTC'"
+	}
+	_, err = conn.Exec(ctx, session)
 	return conn, err
 }
 

@@ -104,7 +104,7 @@ func (l *lane) setwise(b *batch, relation int) bool {
 		return false
 	}
 	if p.mode == setwise {
-		return true
+		return !p.conflict.skips()
 	}
 	for _, index := range l.segment.parts[relation] {
 		if b.changes[index].op != decoder.Insert {

@@ -31,8 +31,10 @@ func (l *lane) writeSet(ctx context.Context, b *batch, p *plan, part []int32) er
 	w := &setWriter{lane: l, batch: b, plan: p, forms: forms}
 	err := w.write(ctx)
 	if err == nil {
+		p.conflict.succeeded()
 		return nil
 	}
+	p.conflict.failed()
 	if !replayable(err) {
 		return errors.Wrapf(err, "apply %d changes to %s", errors.Safe(len(part)), p.relationName())
 	}

@@ -3,7 +3,8 @@ SELECT c.oid,
        c.relkind = 'p' AS partitioned,
        c.relkind IN ('r', 'p') AS writable,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t
-               WHERE t.tgrelid IN (SELECT c.oid UNION ALL SELECT relid FROM pg_catalog.pg_partition_tree(c.oid))
+               WHERE t.tgfoid <> 'pg_catalog.unique_key_recheck'::pg_catalog.regproc
+                 AND t.tgrelid IN (SELECT c.oid UNION ALL SELECT relid FROM pg_catalog.pg_partition_tree(c.oid))
                  AND t.tgenabled IN ('A', CASE pg_catalog.current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END))
            AS triggers,
        EXISTS (SELECT FROM pg_catalog.pg_rewrite r
