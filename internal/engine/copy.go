@@ -86,7 +86,7 @@ func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func
 				v.Item = p.Table.String()
 				err := target.SetState(ctx, e.dst, e.m.Name, p.Table.Namespace, p.Table.Name, target.TableCopying)
 				if err != nil {
-					e.o.Logger.Debug("record that a table is being copied", "table", p.Table.String(), "reason", err)
+					e.o.Logger.DebugContext(ctx, "record that a table is being copied", "table", p.Table.String(), "reason", err)
 				}
 			case snapshot.Copying:
 			case snapshot.Done:

@@ -227,12 +227,12 @@ func (p pair) finished(t *testing.T) {
 
 // missing lists the lines that only one of the texts has.
 func missing(want, got string) (lines []string) {
-	for _, line := range strings.Split(want, "\n") {
+	for line := range strings.SplitSeq(want, "\n") {
 		if !strings.Contains("\n"+got+"\n", "\n"+line+"\n") {
 			lines = append(lines, "- "+line)
 		}
 	}
-	for _, line := range strings.Split(got, "\n") {
+	for line := range strings.SplitSeq(got, "\n") {
 		if !strings.Contains("\n"+want+"\n", "\n"+line+"\n") {
 			lines = append(lines, "+ "+line)
 		}

@@ -103,7 +103,7 @@ func (e *engine) takeOver(ctx context.Context) error {
 func (e *engine) setPhase(ctx context.Context, p target.Phase) error {
 	if e.m.Phase != p {
 		e.m.Phase = p
-		e.o.Logger.Info("phase", "phase", p)
+		e.o.Logger.InfoContext(ctx, "phase", "phase", p)
 		if err := target.Save(ctx, e.dst, e.m); err != nil {
 			return err
 		}

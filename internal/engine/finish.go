@@ -34,7 +34,7 @@ func (e *engine) finish(ctx context.Context) error {
 		return err
 	}
 	for _, name := range dropped {
-		e.o.Logger.Info("dropped on the source", "object", name)
+		e.o.Logger.InfoContext(ctx, "dropped on the source", "object", name)
 	}
 	e.m.OwnsSlot, e.m.OwnedPublications = false, nil
 	return e.setPhase(ctx, target.Done)
@@ -60,7 +60,7 @@ func (e *engine) syncSequences(ctx context.Context) error {
 		if onTarget[s.Name] {
 			wanted = append(wanted, s)
 		} else {
-			e.warn("sequence " + s.Name.String() + " does not exist on the target and was not set")
+			e.warn("sequence " + s.String() + " does not exist on the target and was not set")
 		}
 	}
 	values, err := catalog.SequenceValues(ctx, e.src, wanted)

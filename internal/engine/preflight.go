@@ -62,7 +62,7 @@ func (e *engine) check(ctx context.Context) error {
 		}
 		if dump.OK() {
 			e.o.Method = MethodDump
-			e.o.Logger.Warn("replication is not possible: one consistent copy is made instead", "reason", (&BlockedError{report}).Error())
+			e.o.Logger.WarnContext(ctx, "replication is not possible: one consistent copy is made instead", "reason", (&BlockedError{report}).Error())
 		}
 	}
 	for _, f := range report.Findings {
@@ -72,7 +72,7 @@ func (e *engine) check(ctx context.Context) error {
 				return errors.Mark(&BlockedError{Report: report}, ErrBlocked)
 			}
 		case validate.Warning:
-			e.o.Logger.Warn(f.Message, "id", f.ID, "object", f.Object, "hint", f.Hint)
+			e.o.Logger.WarnContext(ctx, "preflight", "id", f.ID, "object", f.Object, "reason", f.Message, "hint", f.Hint)
 		case validate.Info:
 		}
 	}

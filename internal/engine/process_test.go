@@ -2,13 +2,14 @@ package engine_test
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/cockroachdb/errors"
 )
 
 // process is a walferry of its own, so that it can be killed.

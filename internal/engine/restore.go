@@ -58,7 +58,7 @@ func (e *engine) restore(ctx context.Context, phase target.Phase, stage schema.S
 		Migration: e.m.Name, Jobs: jobs, Connect: e.schemaConnection,
 		Done: func(done, total int, entry target.Entry) {
 			e.report(func(v *status.Progress) {
-				v.EntriesDone, v.EntriesTotal, v.Item = done, total, entry.Kind+" "+entry.Entry.Name
+				v.EntriesDone, v.EntriesTotal, v.Item = done, total, entry.Kind+" "+entry.Name
 			})
 		},
 	}

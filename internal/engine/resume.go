@@ -83,7 +83,7 @@ func (e *engine) findRung(ctx context.Context) error {
 	}
 	if e.m.Rung != string(rung) {
 		e.m.Rung = string(rung)
-		e.o.Logger.Info("triggers and foreign keys on the target are kept from acting", "rung", rung)
+		e.o.Logger.InfoContext(ctx, "triggers and foreign keys on the target are kept from acting", "rung", rung)
 	}
 	return target.Save(ctx, e.dst, e.m)
 }

@@ -105,7 +105,7 @@ func (e *engine) pluginOptions(ctx context.Context, r *routes) ([]string, error)
 			return nil, err
 		}
 		if o.Binary = reason == ""; reason != "" {
-			e.o.Logger.Info("values travel as text", "reason", reason)
+			e.o.Logger.InfoContext(ctx, "values travel as text", "reason", reason)
 		}
 	}
 	return decoder.PluginOptions(e.major, o), nil
@@ -140,7 +140,7 @@ func (in *input) Begin(tx *decoder.Transaction) error {
 
 // idle is told that the source has nothing more up to lsn.
 func (in *input) idle(lsn decoder.LSN, urgent bool) error {
-	if err := in.Applier.Idle(lsn, urgent); err != nil {
+	if err := in.Idle(lsn, urgent); err != nil {
 		return err
 	}
 	if end := decoder.LSN(in.end.Load()); end != 0 && lsn >= end {
