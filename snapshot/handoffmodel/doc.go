@@ -6,4 +6,7 @@
 // The resume model is the rule that walferry follows. The sharing model holds the
 // rules of other programs, where copy and apply share one table chunk by chunk.
 // docs/design/handoff.md says what follows from them.
+//
+// The race detector has nothing to find in it and makes it ten times slower, so
+// its files are left out of such builds.
 package handoffmodel

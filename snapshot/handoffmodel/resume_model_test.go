@@ -1,3 +1,5 @@
+//go:build !race
+
 package handoffmodel
 
 // Bounds of the resume model: table 0 has the keys 0 and 1, between which rows

@@ -1,3 +1,5 @@
+//go:build !race
+
 package handoffmodel
 
 // copySteps makes a snapshot where none is open, and copies any uncopied table.

@@ -1,3 +1,5 @@
+//go:build !race
+
 package handoffmodel
 
 // row is the content of one key: 0 is "no row", 1 to 4 are the values of two

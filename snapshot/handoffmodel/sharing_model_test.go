@@ -1,3 +1,5 @@
+//go:build !race
+
 package handoffmodel
 
 // Bounds of the sharing model.
