@@ -2,6 +2,7 @@ package conninfo
 
 import (
 	"context"
+	"net"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ type Option func(*options)
 type options struct {
 	purpose  string
 	dial     pgconn.DialFunc
+	wrap     func(net.Conn) net.Conn
 	settings params
 }
 
@@ -28,6 +30,11 @@ func WithPurpose(purpose string) Option {
 // WithDial replaces the dialer, for example to set options of the socket.
 func WithDial(dial pgconn.DialFunc) Option {
 	return func(o *options) { o.dial = dial }
+}
+
+// WithConn passes each network connection through wrap, below TLS.
+func WithConn(wrap func(net.Conn) net.Conn) Option {
+	return func(o *options) { o.wrap = wrap }
 }
 
 // WithSetting sets one more setting of the session, after the pinned ones.
@@ -74,6 +81,15 @@ func (i *Info) configure(opts []Option) (*pgx.ConnConfig, options) {
 	config := i.clone()
 	if o.dial != nil {
 		config.DialFunc = o.dial
+	}
+	if dial := config.DialFunc; o.wrap != nil {
+		config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return o.wrap(conn), nil
+		}
 	}
 	name := "walferry"
 	if o.purpose != "" {

@@ -123,7 +123,7 @@ func TestConnectReplication_StreamsOverTLS(t *testing.T) {
 		inserts   int
 	)
 	ctx, cancel := context.WithCancel(t.Context())
-	options := source.StreamOptions{Slot: "encrypted", Start: slot.ConsistentPoint, Positions: &positions, PluginOptions: []string{"proto_version '1'", "publication_names 'p'"}}
+	options := source.StreamOptions{Slot: "encrypted", Paced: true, Start: slot.ConsistentPoint, Positions: &positions, PluginOptions: []string{"proto_version '1'", "publication_names 'p'"}}
 	push := func(_ source.LSN, payload []byte) error {
 		if payload[0] == 'I' {
 			inserts++

@@ -32,7 +32,7 @@ func Connect(ctx context.Context, info *conninfo.Info, logger *slog.Logger, opts
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	conn, err := info.ConnectReplication(ctx, opts...)
+	conn, err := info.ConnectReplication(ctx, append([]conninfo.Option{conninfo.WithConn(pace)}, opts...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -196,4 +197,38 @@ func TestStream_EndsInTheMidstOfALargeTransaction(t *testing.T) {
 	pgtest.Eventually(t, "the slot is free", func() bool {
 		return pgtest.Query(t, uri, "SELECT active FROM pg_replication_slots WHERE slot_name = 'midst'")[0][0] == "f"
 	})
+}
+
+func TestStream_PacedOverABacklog(t *testing.T) {
+	t.Parallel()
+	uri := pgtest.Server(t, sourceMajor()).Database(t, published)
+	slot := createSlot(t, uri, "paced")
+	pgtest.Exec(t, uri, "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 30000) i", "INSERT INTO t VALUES (0, clock_timestamp())")
+	pgtest.Eventually(t, "the changes are old", func() bool {
+		return pgtest.Query(t, uri, "SELECT clock_timestamp() - data::timestamptz > '1.5 s' FROM t WHERE id = 0")[0][0] == "t"
+	})
+	var (
+		got  received
+		next = 1
+	)
+	err := connect(t, uri).Stream(t.Context(), source.StreamOptions{Slot: "paced", Start: slot.ConsistentPoint, PluginOptions: plain, Positions: new(source.Positions), Paced: true},
+		func(walStart source.LSN, payload []byte) error {
+			_ = got.push(walStart, payload)
+			if payload[0] == 'I' && got.inserts <= 30000 {
+				// 'I', relation, 'N', two columns, 't', length, digits
+				digits := int(payload[12])
+				if id := string(payload[13 : 13+digits]); id != strconv.Itoa(next) {
+					t.Errorf("row %s, want %d", id, next)
+					return errEnough
+				}
+				next++
+			}
+			if payload[0] == 'C' && got.inserts == 30001 {
+				return errEnough
+			}
+			return nil
+		}, nil)
+	if !errors.Is(err, errEnough) || got.inserts != 30001 {
+		t.Errorf("%d inserts, %v", got.inserts, err)
+	}
 }

@@ -32,6 +32,9 @@ type StreamOptions struct {
 	PeerTimeout time.Duration
 	// Positions are reported to the source; Stream sets what was received.
 	Positions *Positions
+	// Paced makes reads slower than the source's sends while the changes are old,
+	// which lets a backlog arrive faster. It has an effect by TCP over short paths.
+	Paced bool
 	// Logger. Default: the connection's.
 	Logger *slog.Logger
 }
@@ -78,6 +81,9 @@ func (c *Conn) Stream(ctx context.Context, o StreamOptions,
 			wake: make(chan struct{}, 1),
 		},
 	}
+	if paced := pacedUnder(conn); o.Paced && paced != nil && paced.prepare() {
+		s.paced = paced
+	}
 	return s.run(ctx, c, conn)
 }
 
@@ -105,6 +111,11 @@ type stream struct {
 	feedback *feedback
 	reader   *reader
 	deadline time.Time
+	// paced is nil when reads are not paced.
+	paced *pacedConn
+	// sentTime and commitTime are of the newest message and transaction, both by the
+	// source's clock, in microseconds.
+	sentTime, commitTime int64
 	// healthy is false once the connection has failed or the server has ended the stream.
 	healthy bool
 }
@@ -114,6 +125,9 @@ func (s *stream) run(ctx context.Context, c *Conn, conn net.Conn) error {
 	// Order matters in before: the deadline that was just set must not hide the
 	// one in the past that the end of ctx sets.
 	s.reader = newReader(conn, func() error {
+		if s.paced != nil {
+			s.paced.on = s.sentTime-s.commitTime > behind.Microseconds()
+		}
 		now := time.Now()
 		s.feedback.heard.Store(now.UnixNano())
 		if s.deadline.Sub(now) < s.options.PeerTimeout*3/4 {
@@ -210,6 +224,10 @@ func (s *stream) copyData(body []byte) error {
 	case len(body) >= 25 && body[0] == 'w':
 		walStart := LSN(binary.BigEndian.Uint64(body[1:]))
 		s.options.Positions.SetReceived(walStart)
+		s.sentTime = int64(binary.BigEndian.Uint64(body[17:])) //nolint:gosec // microseconds
+		if len(body) >= 25+17 && body[25] == 'B' {
+			s.commitTime = int64(binary.BigEndian.Uint64(body[25+9:])) //nolint:gosec // microseconds
+		}
 		return s.push(walStart, body[25:])
 	case len(body) == 18 && body[0] == 'k':
 		walEnd := LSN(binary.BigEndian.Uint64(body[1:]))
