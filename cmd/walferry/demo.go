@@ -62,6 +62,9 @@ var errInterrupted = errors.New("interrupted")
 
 // runDemo runs a demo and tells its story.
 func (a *app) runDemo(ctx context.Context, o demo.Options) (err error) {
+	if o.Scale < 1 || o.Writers < 1 || o.Duration <= 0 {
+		return errors.New("--scale, --writers and --duration must be positive")
+	}
 	log := &switchWriter{w: a.stderr}
 	if o.Logger, err = a.logger(log); err != nil {
 		return err
