@@ -55,11 +55,26 @@ func (b *batch) addForms(kinds []decoder.ValueKind, tuple int32) bool {
 	return true
 }
 
-// compareKeys orders a text or binary key much as the target's index does: numbers
-// as text by their length first.
-func compareKeys(a, b []byte) int {
-	if order := cmp.Compare(len(a), len(b)); order != 0 {
-		return order
+// sortsByLength reports whether shorter values of the column come first in an
+// index: those of numbers as text do.
+func (c *column) sortsByLength(form decoder.ValueKind) bool {
+	if form != decoder.Text {
+		return false
+	}
+	switch c.typeName {
+	case "smallint", "integer", "bigint", "numeric", "oid":
+		return true
+	default:
+		return false
+	}
+}
+
+// compareKeys orders keys much as the target's index does.
+func compareKeys(a, b []byte, byLength bool) int {
+	if byLength {
+		if order := cmp.Compare(len(a), len(b)); order != 0 {
+			return order
+		}
 	}
 	return bytes.Compare(a, b)
 }

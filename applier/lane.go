@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ type lane struct {
 	conn    *pgx.Conn
 	plans   map[*decoder.Relation]*plan
 	missed  map[string]*Missed
+	// rowByRow is replaced when a table is added.
+	rowByRow []RowByRow
 	// current are the plans of the batch in hand, parallel to its relations.
 	current  []*plan
 	prepared prepared
@@ -173,8 +176,21 @@ func (l *lane) plan(ctx context.Context, r *decoder.Relation, newest decoder.LSN
 		if err := p.bind(ctx, l.conn); err != nil {
 			return nil, err
 		}
+		l.name(ctx, p)
 	}
 	return p, nil
+}
+
+// name makes it known when a table is applied row by row.
+func (l *lane) name(ctx context.Context, p *plan) {
+	listed := slices.DeleteFunc(slices.Clone(l.rowByRow), func(r RowByRow) bool {
+		return r.Namespace == p.relation.Namespace && r.Name == p.relation.Name
+	})
+	if p.mode != setwise {
+		l.options.Logger.InfoContext(ctx, "table is applied row by row", "table", p.relationName(), "reason", p.reason)
+		listed = append(listed, RowByRow{Namespace: p.relation.Namespace, Name: p.relation.Name, Reason: p.reason})
+	}
+	l.rowByRow = listed
 }
 
 // keep keeps a plan in place of those of the table's former definitions.

@@ -21,6 +21,8 @@ type plan struct {
 	identity identity
 	key      []int
 	mode     mode
+	// reason is why mode is not setwise.
+	reason   string
 	conflict backoff
 	shapes   map[string]*shape
 	scratch  []byte
@@ -46,19 +48,6 @@ const (
 	identityKey
 	// identityRow means by all columns, and then exactly one of the equal rows.
 	identityRow
-)
-
-// mode is how the changes of a table may be written.
-type mode byte
-
-const (
-	// rowByRow means one by one in source order: something acts on single rows, or
-	// equal keys may differ in their bytes.
-	rowByRow mode = iota
-	// insertsAsSet means that inserts without anything else may be written as a set.
-	insertsAsSet
-	// setwise means that the net effect may be written as a set.
-	setwise
 )
 
 // newPlan asks for the relation's route.
@@ -97,7 +86,7 @@ func (p *plan) bind(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	p.chooseIdentity()
-	p.mode = p.chooseMode()
+	p.mode, p.reason = p.chooseMode()
 	return nil
 }
 
@@ -188,47 +177,4 @@ func (p *plan) keyOf(x *index) []int {
 		return nil
 	}
 	return key
-}
-
-// chooseMode decides whether the net effect of many changes is what the changes do
-// one by one.
-func (p *plan) chooseMode() mode {
-	t := p.table
-	if t.triggers || t.rules || t.policies || len(p.written()) == 0 {
-		return rowByRow
-	}
-	if p.identity != identityKey || !p.keyIndexed() {
-		return insertsAsSet
-	}
-	for i := range p.columns {
-		c := &p.columns[i]
-		if c.key && !c.bytewise || !c.key && c.identityAlways {
-			return insertsAsSet
-		}
-	}
-	return setwise
-}
-
-// keyIndexed reports whether an index of the target finds a row by its key.
-func (p *plan) keyIndexed() bool {
-	for i := range p.table.indexes {
-		x := &p.table.indexes[i]
-		usable := x.unique && x.plain
-		for _, number := range x.columns {
-			usable = usable && p.isKey(number)
-		}
-		if usable {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *plan) isKey(number int16) bool {
-	for _, i := range p.key {
-		if p.columns[i].number == number {
-			return true
-		}
-	}
-	return false
 }

@@ -18,8 +18,19 @@ type Stats struct {
 	Inserts, Updates, Deletes, Truncates int64
 	// MissedUpdates and MissedDeletes found no row on the target.
 	MissedUpdates, MissedDeletes int64
+	// RowByRow are the tables whose changes cannot be written as sets, which is slower.
+	// It must not be modified.
+	RowByRow []RowByRow
 	// CommitTime is when the source committed the last transaction that was applied.
 	CommitTime time.Time
+}
+
+// RowByRow is a table whose updates and deletes are applied one by one.
+type RowByRow struct {
+	// Namespace and Name are the table's on the source.
+	Namespace, Name string
+	// Reason is a clause that says why.
+	Reason string
 }
 
 // progress is what other goroutines may read.
@@ -61,6 +72,7 @@ func (p *progress) advance(l *lane) {
 	defer p.mu.Unlock()
 	p.stats.add(&l.committed)
 	l.committed = Stats{}
+	p.stats.RowByRow = l.rowByRow
 	p.applied, p.durable = l.last.EndLSN, l.durability.durable
 }
 

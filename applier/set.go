@@ -290,7 +290,7 @@ func (w *setWriter) sort(changes []change, old bool) {
 		}
 		for _, i := range w.plan.key {
 			x, y := w.batch.data(w.batch.values[int(first)+i]), w.batch.data(w.batch.values[int(second)+i])
-			if order := compareKeys(x, y); order != 0 {
+			if order := compareKeys(x, y, w.plan.columns[i].sortsByLength(w.forms[i])); order != 0 {
 				return order
 			}
 		}
