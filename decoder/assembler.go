@@ -105,12 +105,13 @@ func (a *Assembler) Push(walStart LSN, payload []byte) error {
 //
 // While it is not zero, do not report a flush position past it: the server sends
 // a prepared transaction again only to a client that starts at or before that
-// point, and later on only its outcome. Then nothing of it has to outlive the
-// process, and a restart from the acknowledged position with SkipBefore set to
-// the EndLSN of the last applied transaction misses and repeats nothing. The
-// price: the source's fast shutdown waits for the acknowledgement. A client that
-// does not need prepared transactions early should leave StreamOptions.TwoPhase
-// off, which costs nothing of this.
+// point. To others it sends the outcome alone, which cannot be told from that of a
+// transaction without changes, so its changes would be lost. In return nothing of
+// it has to outlive the process: a restart from the acknowledged position, with
+// SkipBefore set to the EndLSN of the last applied transaction, misses and repeats
+// nothing. The price: the source's fast shutdown waits for the acknowledgement. A
+// client that does not need prepared transactions early should leave
+// StreamOptions.TwoPhase off and has none of this.
 func (a *Assembler) Pending() LSN {
 	var oldest LSN
 	for _, s := range a.prepared {

@@ -1,7 +1,5 @@
 package decoder
 
-import "github.com/cockroachdb/errors"
-
 // beginPrepare opens a transaction that ends in PREPARE TRANSACTION. It counts as
 // pending from here on. A second prepare of the same transaction is as whole as
 // the first and takes its place.
@@ -17,6 +15,12 @@ func (a *Assembler) beginPrepare(m *BeginPrepareMessage) error {
 }
 
 func (a *Assembler) prepare(m *PrepareMessage, payload []byte) error {
+	if a.state == idle {
+		// Server 18 leaves the begin out when the transaction did no more than lock rows.
+		if err := a.beginPrepare(&BeginPrepareMessage{XID: m.XID, GID: m.GID, PrepareLSN: m.PrepareLSN}); err != nil {
+			return err
+		}
+	}
 	if a.state != inPrepare {
 		return a.misplaced(payload)
 	}
@@ -28,17 +32,20 @@ func (a *Assembler) prepare(m *PrepareMessage, payload []byte) error {
 	return nil
 }
 
+// commitPrepared hands a prepared transaction over. When its prepare did not come
+// it changed nothing: servers up to 17 do not send the prepare of a transaction
+// that did no more than lock rows, but do send its commit.
 func (a *Assembler) commitPrepared(m *CommitPreparedMessage) error {
+	tx := Transaction{XID: m.XID, CommitLSN: m.CommitLSN, EndLSN: m.EndLSN, CommitTime: m.CommitTime}
 	s := a.prepared[m.XID]
-	if s == nil || s.gid != m.GID {
-		if m.CommitLSN < a.skipBefore {
-			return nil
-		}
-		return errors.WithHint(
-			a.violation("commit of prepared transaction %d (%q), whose prepare did not come", m.XID, m.GID),
-			"the slot was advanced past its prepare, so its changes cannot be received any more: copy the tables again, with a new slot")
+	if s == nil {
+		a.open(tx)
+		return a.finish()
 	}
-	if err := a.replay(s, Transaction{XID: m.XID, CommitLSN: m.CommitLSN, EndLSN: m.EndLSN, CommitTime: m.CommitTime}); err != nil {
+	if s.gid != m.GID {
+		return a.violation("transaction %d commits as %q, it was prepared as %q", m.XID, m.GID, s.gid)
+	}
+	if err := a.replay(s, tx); err != nil {
 		return err
 	}
 	return a.discard(a.prepared, m.XID)
