@@ -93,6 +93,10 @@ func (a *app) runDemo(ctx context.Context, o demo.Options) (err error) {
 	if differ != nil && !errors.Is(differ, demo.ErrDiffer) {
 		return differ
 	}
+	// The story ends with the servers being gone, so they go first.
+	if err := d.Stop(); err != nil { //nolint:contextcheck // stops whatever ended ctx
+		return errors.CombineErrors(err, differ)
+	}
 	if a.json {
 		return errors.CombineErrors(differ, printJSON(a.stdout, d.Report()))
 	}
