@@ -54,7 +54,7 @@ func (p *Proxy) Serve(ctx context.Context) error {
 	for {
 		client, err := p.listener.Accept()
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the listener was closed because of it
+			return nil // the listener was closed because of it
 		}
 		if err != nil {
 			return errors.Wrap(err, "accept a connection to delay")

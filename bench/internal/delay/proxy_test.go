@@ -34,7 +34,7 @@ func echo(ctx context.Context, t *testing.T, g *errgroup.Group) string {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
-				return nil
+				return nil //nolint:nilerr // closed at the end of the test
 			}
 			g.Go(func() error {
 				_, err := io.Copy(conn, conn)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/cockroachdb/errors"
 )
@@ -15,28 +14,26 @@ import (
 // same time; seconds of two machines say nothing. A workload that old has with a
 // ratio, and that was run now without one, counts as fallen.
 func (r *Report) Compare(w io.Writer, old *Report, threshold float64) ([]string, error) {
-	var b bytes.Buffer
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "workload\told ratio\tnew ratio\tchange\t\t")
+	rows := [][]string{{"workload", "old ratio", "new ratio", "change", ""}}
 	var fallen []string
 	for i := range r.Workloads {
 		now := &r.Workloads[i]
 		before := old.find(now.Name)
 		if before == nil || before.Ratio == 0 {
-			fmt.Fprintf(t, "%s\t\t%.2f\t\tnew\t\n", now.Name, now.Ratio)
+			rows = append(rows, []string{now.Name, "", decimals(now.Ratio, 2), "", "new"})
 			continue
 		}
-		change := now.Ratio/before.Ratio - 1
-		verdict := ""
+		change, verdict := now.Ratio/before.Ratio-1, ""
 		if change < -threshold {
 			verdict = "REGRESSION"
 			fallen = append(fallen, now.Name)
 		}
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%+.0f %%\t%s\t\n", now.Name, before.Ratio, now.Ratio, 100*change, verdict)
+		rows = append(rows, []string{
+			now.Name, decimals(before.Ratio, 2), decimals(now.Ratio, 2), fmt.Sprintf("%+.0f %%", 100*change), verdict,
+		})
 	}
-	if err := t.Flush(); err != nil {
-		return nil, errors.Wrap(err, "render the comparison")
-	}
+	var b bytes.Buffer
+	align(&b, rows)
 	if old.Scale != r.Scale {
 		fmt.Fprintf(&b, "the scales differ: %g before, %g now; small backlogs favour whoever starts faster\n", old.Scale, r.Scale)
 	}

@@ -25,12 +25,12 @@ func near(t *testing.T, want, got float64) {
 	}
 }
 
-// sample returns a report with one workload whose ratio is native/walferry.
-func sample(name string, native, walferry float64) *report.Report {
+// sample returns a report with one workload whose ratio is (native + 1) / 4.
+func sample(name string, native float64) *report.Report {
 	w := report.Workload{Name: name, Rows: 1000, Goal: 2}
 	for _, more := range []float64{1, 0, 2} { // unsorted on purpose
 		w.Add(report.Native, report.Sample{Seconds: native + more, SourceCPU: 1, TargetCPU: 2})
-		w.Add(report.Walferry, report.Sample{Seconds: walferry + more, SourceCPU: 1, TargetCPU: 1, ClientCPU: 0.5, PeakBytes: 64 << 20})
+		w.Add(report.Walferry, report.Sample{Seconds: 3 + more, SourceCPU: 1, TargetCPU: 1, ClientCPU: 0.5, PeakBytes: 64 << 20})
 	}
 	w.Finish()
 	return &report.Report{SchemaVersion: report.SchemaVersion, Scale: 1, Runs: 3, Workloads: []report.Workload{w}}
@@ -38,7 +38,7 @@ func sample(name string, native, walferry float64) *report.Report {
 
 func TestRatioIsOfMedians(t *testing.T) {
 	t.Parallel()
-	near(t, 10.0/4, sample("inserts", 9, 3).Workloads[0].Ratio)
+	near(t, 10.0/4, sample("inserts", 9).Workloads[0].Ratio)
 	var w report.Workload
 	w.Add(report.Walferry, report.Sample{Seconds: 1})
 	w.Finish()
@@ -64,7 +64,7 @@ func TestQuantile(t *testing.T) {
 
 func TestPrint(t *testing.T) {
 	t.Parallel()
-	r := sample("inserts", 9, 3)
+	r := sample("inserts", 9)
 	r.Date, r.Command, r.Machine, r.Load = "2026-01-02", "drain -runs 3", "2 cores", "0.10"
 	r.Versions = map[string]string{"target": "18", "source": "15"}
 	r.Settings = map[string]string{"fsync": "on"}
@@ -97,7 +97,7 @@ toast FAILED: rows differ
 func TestReadReturnsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "report.json")
-	r := sample("inserts", 9, 3)
+	r := sample("inserts", 9)
 	ok(t, r.Write(path))
 	got, err := report.Read(path)
 	ok(t, err)
@@ -115,18 +115,18 @@ func TestReadReturnsWhatWasWritten(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	old := sample("inserts", 9, 3) // 2.50
+	old := sample("inserts", 9) // 2.50
 	for _, c := range []struct {
 		name   string
 		now    *report.Report
 		fallen []string
 		text   string
 	}{
-		{"the same", sample("inserts", 9, 3), nil, "+0 %"},
-		{"within the threshold", sample("inserts", 8, 3), nil, "-10 %"},
-		{"beyond it", sample("inserts", 7, 3), []string{"inserts"}, "REGRESSION"},
-		{"faster", sample("inserts", 19, 3), nil, "+100 %"},
-		{"not in the old report", sample("deletes", 1, 3), nil, "new"},
+		{"the same", sample("inserts", 9), nil, "+0 %"},
+		{"within the threshold", sample("inserts", 8), nil, "-10 %"},
+		{"beyond it", sample("inserts", 7), []string{"inserts"}, "REGRESSION"},
+		{"faster", sample("inserts", 19), nil, "+100 %"},
+		{"not in the old report", sample("deletes", 1), nil, "new"},
 		{"failed", &report.Report{Scale: 1, Workloads: []report.Workload{{Name: "inserts", Failure: "x"}}}, []string{"inserts"}, "-100 %"},
 		{"another scale", &report.Report{Scale: 0.5}, nil, "the scales differ: 1 before, 0.5 now"},
 	} {

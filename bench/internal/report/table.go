@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -43,47 +44,63 @@ func pairs(m map[string]string) string {
 // printWorkloads leaves out what does not apply, such as the client of the
 // native subscription.
 func (r *Report) printWorkloads(b *bytes.Buffer) {
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer t.Flush() //nolint:errcheck // a buffer takes everything
-	fmt.Fprintln(t, "workload\trows\tway\tseconds\tspread\trows/s\t× native\tgoal\tCPU source\ttarget\tclient\tpeak MiB\t")
+	rows := [][]string{{
+		"workload", "rows", "way", "seconds", "spread", "rows/s", "× native", "goal",
+		"CPU source", "target", "client", "peak MiB",
+	}}
 	for i := range r.Workloads {
 		w := &r.Workloads[i]
 		for j := range w.Ways {
-			printWay(t, w, &w.Ways[j])
+			rows = append(rows, wayRow(w, &w.Ways[j]))
 		}
 	}
+	align(b, rows)
 	for _, w := range r.Workloads {
 		if w.Failure != "" {
-			fmt.Fprintf(t, "\n%s FAILED: %s\n", w.Name, w.Failure)
+			fmt.Fprintf(b, "\n%s FAILED: %s\n", w.Name, w.Failure)
 		}
 	}
 }
 
-func printWay(t io.Writer, w *Workload, way *Way) {
+func wayRow(w *Workload, way *Way) []string {
 	m := way.Median()
 	least, largest := way.spread()
-	goal, client, peak := "", "", ""
+	goal, client, peak, beside := "", "", "", ""
 	if way.Name == Walferry {
-		goal = fmt.Sprintf("%.1f", w.Goal)
+		goal = decimals(w.Goal, 1)
 	}
 	if way.Name != Native {
-		client, peak = fmt.Sprintf("%.2f", m.ClientCPU), fmt.Sprintf("%.0f", float64(m.PeakBytes)/(1<<20))
+		client, peak = decimals(m.ClientCPU, 2), decimals(float64(m.PeakBytes)/(1<<20), 0)
+		if native := ratio(w.Find(Native), way); native > 0 {
+			beside = decimals(native, 2)
+		}
 	}
-	beside := ""
-	if native := ratio(w.Find(Native), way); native > 0 && way.Name != Native {
-		beside = fmt.Sprintf("%.2f", native)
+	return []string{
+		w.Name, strconv.Itoa(w.Rows), way.Name, decimals(m.Seconds, 2), decimals(least, 2) + "–" + decimals(largest, 2),
+		decimals(float64(w.Rows)/max(m.Seconds, 1e-9), 0), beside, goal,
+		decimals(m.SourceCPU, 2), decimals(m.TargetCPU, 2), client, peak,
 	}
-	fmt.Fprintf(t, "%s\t%d\t%s\t%.2f\t%.2f–%.2f\t%.0f\t%s\t%s\t%.2f\t%.2f\t%s\t%s\t\n",
-		w.Name, w.Rows, way.Name, m.Seconds, least, largest, float64(w.Rows)/max(m.Seconds, 1e-9),
-		beside, goal, m.SourceCPU, m.TargetCPU, client, peak)
 }
 
 func (r *Report) printLatencies(b *bytes.Buffer) {
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	defer t.Flush() //nolint:errcheck // a buffer takes everything
-	fmt.Fprintln(t, "\nlatency (ms)\tcommits\tvisible median\tp99\tdurable median\tp99\t")
+	rows := [][]string{{"latency (ms)", "commits", "visible median", "p99", "durable median", "p99"}}
 	for _, l := range r.Latencies {
-		fmt.Fprintf(t, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t\n",
-			l.Way, l.Commits, l.VisibleMedian, l.VisibleP99, l.DurableMedian, l.DurableP99)
+		rows = append(rows, []string{
+			l.Way, strconv.Itoa(l.Commits), decimals(l.VisibleMedian, 1), decimals(l.VisibleP99, 1),
+			decimals(l.DurableMedian, 1), decimals(l.DurableP99, 1),
+		})
 	}
+	b.WriteByte('\n')
+	align(b, rows)
+}
+
+func decimals(v float64, n int) string { return strconv.FormatFloat(v, 'f', n, 64) }
+
+// align writes cells in columns, each as wide as its widest, to the right.
+func align(b *bytes.Buffer, rows [][]string) {
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, cells := range rows {
+		_, _ = io.WriteString(t, strings.Join(cells, "\t")+"\t\n") // a buffer takes everything
+	}
+	_ = t.Flush()
 }

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/cockroachdb/errors"
+)
+
+const (
+	// pollEvery bounds how much later than it happened something is seen.
+	pollEvery = 10 * time.Millisecond
+	// pollTimeout ends a run in which nothing gets on any more.
+	pollTimeout = 30 * time.Minute
+)
+
+// poll asks until the answer is yes.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	return pollAt(ctx, pollEvery, done)
+}
+
+func pollAt(ctx context.Context, every time.Duration, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, pollTimeout, errors.Newf("not done within %s", pollTimeout))
+	defer cancel()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if yes, err := done(); yes || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
