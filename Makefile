@@ -11,7 +11,7 @@ BENCH    := .
 COUNT    := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test/race test-matrix servers lint fmt fuzz golden bench check clean
+.PHONY: help build install demo test test/race test-matrix servers lint fmt fuzz golden bench bench-drain check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ golden: ## write the golden files anew; read the diff
 
 bench: ## run the micro benchmarks (BENCH=pattern, COUNT=6 for benchstat)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+bench-drain: ## drain backlogs beside the native subscription (DRAIN="-workload hot -runs 3")
+	go run ./bench/drain $(DRAIN)
 
 check: build lint test test/race ## what a change must pass
 
