@@ -2,6 +2,8 @@
 
 package handoffmodel
 
+import "slices"
+
 // row is the content of one key: 0 is "no row", 1 to 4 are the values of two
 // one-bit columns, a plain and b stored out of line: an UPDATE that leaves b
 // alone does not carry it.
@@ -17,33 +19,32 @@ func mkRow(a, b row) row { return 1 + a + b<<1 }
 // first. It returns how many there are and, when a wrong one exists, the names of
 // the steps of a shortest run to it.
 func search[S comparable](initial []S, next func(S, func(step string, to S)), wrong func(S) bool) (states int, path []string) {
-	type link struct {
-		from S
-		step string
+	type visit struct {
+		state S
+		from  int32 // the visit before it, -1 for an initial state
+		step  string
 	}
-	seen := make(map[S]link, 1<<16)
-	queue := make([]S, 0, 1<<16)
-	for _, s := range initial {
-		if _, ok := seen[s]; !ok {
-			seen[s] = link{}
-			queue = append(queue, s)
+	seen := make(map[S]struct{}, 1<<16)
+	var visits []visit
+	add := func(v visit) {
+		if _, ok := seen[v.state]; !ok {
+			seen[v.state] = struct{}{}
+			visits = append(visits, v)
 		}
 	}
-	for i := 0; i < len(queue); i++ {
-		s := queue[i]
+	for _, s := range initial {
+		add(visit{state: s, from: -1})
+	}
+	for i := 0; i < len(visits); i++ {
+		s := visits[i].state
 		if wrong(s) {
-			for l := seen[s]; l.step != ""; l = seen[s] {
-				path = append([]string{l.step}, path...)
-				s = l.from
+			for v := visits[i]; v.from >= 0; v = visits[v.from] {
+				path = append(path, v.step)
 			}
+			slices.Reverse(path)
 			return len(seen), path
 		}
-		next(s, func(step string, to S) {
-			if _, ok := seen[to]; !ok {
-				seen[to] = link{s, step}
-				queue = append(queue, to)
-			}
-		})
+		next(s, func(step string, to S) { add(visit{to, int32(i), step}) })
 	}
 	return len(seen), nil
 }
