@@ -386,3 +386,53 @@ func TestApplier_DurableFollowsTheTargetsLog(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 }
+
+func TestApplier_WritesAgainAfterALockTimeout(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int PRIMARY KEY, v text)`, `CREATE TABLE b (id int PRIMARY KEY)`, `INSERT INTO a SELECT generate_series(1, 100)`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `INSERT INTO b VALUES (1)`, `UPDATE a SET v = 'new'; DELETE FROM a WHERE id > 50; INSERT INTO a SELECT generate_series(60, 200)`)
+	r.session = "SET search_path = ''; SET session_replication_role = replica; SET lock_timeout = '20ms'"
+	blocker := pgtest.Connect(t, r.target)
+	if _, err := blocker.Exec(t.Context(), "BEGIN; LOCK TABLE a IN SHARE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	a := r.applier(t)
+	done := make(chan error, 1)
+	go func() { done <- a.Run(t.Context()) }()
+	if err := r.feed(t.Context(), t, a); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	pgtest.Eventually(t, "a lock timeout", func() bool { return a.Stats().Retries > 0 })
+	if _, err := blocker.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatalf("%+v", err)
+	}
+	pgtest.Compare(t, r.source, r.target)
+	if s := a.Stats(); s.Transactions != 2 || s.Updates != 100 || s.Deletes != 50 || s.Inserts != 142 || s.MissedUpdates+s.MissedDeletes > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestApplier_LostConnection(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, `CREATE TABLE a (id int)`)
+	r.publish(t, "FOR ALL TABLES")
+	pgtest.Exec(t, r.source, `INSERT INTO a SELECT generate_series(1, 1000)`)
+	a := r.applier(t)
+	done := make(chan error, 1)
+	go func() { done <- a.Run(t.Context()) }()
+	pgtest.Eventually(t, "the connection is up", func() bool {
+		return len(pgtest.Query(t, r.target, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND query LIKE '%synchronous_commit%'`)) > 0
+	})
+	feedErr := r.feed(t.Context(), t, a)
+	a.Close()
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "57P01") && !strings.Contains(err.Error(), "closed") && !strings.Contains(err.Error(), "EOF") && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("Run: %v, feed: %v", err, feedErr)
+	}
+	r.mustFollow(t)
+}

@@ -41,8 +41,12 @@ type lane struct {
 	before []string
 	// savepoint reports that one is open.
 	savepoint bool
-	// open reports that a target transaction is open.
-	open bool
+	// stagesBefore is staging.names of before the transaction.
+	stagesBefore int
+	// open reports that a target transaction is open, continued that it holds changes
+	// of an earlier batch, done how many transactions of the batch are committed.
+	open, continued bool
+	done            int
 	// pending counts what the open transaction holds, committed what Applier.progress
 	// does not know yet.
 	pending, committed Stats
@@ -97,17 +101,18 @@ func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.
 	if err := l.planBatch(ctx, b); err != nil {
 		return err
 	}
+	l.continued = l.open
 	complete := len(b.transactions)
 	if b.open() {
 		complete--
 	}
-	if complete > 0 {
-		if err := l.write(ctx, b, 0, complete); err != nil {
+	if complete > l.done {
+		if err := l.write(ctx, b, l.done, complete); err != nil {
 			return err
 		}
 		last := &b.transactions[complete-1]
 		l.endLSN = last.endLSN
-		l.pending.Transactions += int64(complete)
+		l.pending.Transactions += int64(complete - l.done)
 		l.pending.CommitTime = last.commitTime
 		if err := l.commit(ctx, Checkpoint{
 			EndLSN:     max(last.endLSN, idleLSN(last.endLSN)),
@@ -116,10 +121,14 @@ func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.
 		}, !more()); err != nil {
 			return err
 		}
+		l.done, l.continued = complete, false
 	}
 	if complete < len(b.transactions) {
-		return l.write(ctx, b, complete, len(b.transactions))
+		if err := l.write(ctx, b, complete, len(b.transactions)); err != nil {
+			return err
+		}
 	}
+	l.done = 0
 	return nil
 }
 
@@ -246,6 +255,7 @@ func (l *lane) begin() {
 		// What a deferrable constraint forbids may stand in between, as it did on the source.
 		l.before = append(l.before, "BEGIN", "SET CONSTRAINTS ALL DEFERRED")
 		l.open = true
+		l.stagesBefore = l.staging.names
 	}
 }
 

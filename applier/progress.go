@@ -16,6 +16,9 @@ type Stats struct {
 	// Inserts, Updates, Deletes and Truncates count the source's changes that were
 	// applied; skipped ones are not counted.
 	Inserts, Updates, Deletes, Truncates int64
+	// Retries counts target transactions that were rolled back and written again, for
+	// a deadlock, a serialization failure or a lock timeout.
+	Retries int64
 	// MissedUpdates and MissedDeletes found no row on the target.
 	MissedUpdates, MissedDeletes int64
 	// RowByRow are the tables whose changes cannot be written as sets, which is slower.
@@ -84,6 +87,7 @@ func (s *Stats) add(b *Stats) {
 	s.Updates += b.Updates
 	s.Deletes += b.Deletes
 	s.Truncates += b.Truncates
+	s.Retries += b.Retries
 	s.MissedUpdates += b.MissedUpdates
 	s.MissedDeletes += b.MissedDeletes
 	if !b.CommitTime.IsZero() {

@@ -47,7 +47,7 @@ func (a *Applier) loop(ctx context.Context, l *lane) error {
 			if !more {
 				return a.settle(ctx, l)
 			}
-			if err := l.apply(ctx, b, a.idle.end, a.waiting); err != nil {
+			if err := a.write(ctx, l, b); err != nil {
 				return err
 			}
 			a.progress.advance(l)
