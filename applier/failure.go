@@ -2,6 +2,7 @@ package applier
 
 import (
 	"encoding/hex"
+	"regexp"
 	"strings"
 
 	"github.com/cockroachdb/errors"
@@ -16,8 +17,8 @@ func (l *lane) explain(err error, b *batch, index int) error {
 	c := &b.changes[index]
 	lsn := errors.Safe(b.transactionOf(index).commitLSN)
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Detail != "" {
-		err = errors.WithDetail(err, pgErr.Detail)
+	if errors.As(err, &pgErr) {
+		err = withoutValues(err, pgErr)
 	}
 	if c.op == decoder.Truncate {
 		names := make([]string, 0, 4)
@@ -36,6 +37,33 @@ func (l *lane) explain(err error, b *batch, index int) error {
 		}
 	}
 	return errors.Wrapf(err, "apply %s on %s in the transaction that committed at %s", errors.Safe(verb(c.op)), p.relationName(), lsn)
+}
+
+// quotes finds what a message quotes.
+var quotes = regexp.MustCompile(`(?s)".*"`)
+
+// withoutValues moves what a server says about a row's values into the detail.
+func withoutValues(err error, pgErr *pgconn.PgError) error {
+	detail := pgErr.Detail
+	if strings.HasPrefix(pgErr.Code, "22") && quotes.MatchString(pgErr.Message) {
+		plain := *pgErr
+		plain.Message = quotes.ReplaceAllString(pgErr.Message, `"…"`)
+		detail = strings.TrimSpace(shorten(pgErr.Message) + ". " + detail)
+		err = &plain
+	}
+	if detail == "" {
+		return err
+	}
+	return errors.WithDetail(err, detail)
+}
+
+// shorten bounds a server's message, which may quote a value of any length.
+func shorten(message string) string {
+	const longest = 4 * shownBytes
+	if len(message) > longest {
+		message = strings.ToValidUTF8(message[:longest], "") + "…"
+	}
+	return message
 }
 
 // verb is the operation's name in SQL.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/decoder"
 )
@@ -235,6 +236,10 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
 	}
 	if err := l.durability.commit(ctx, l.conn, c.EndLSN, wait); err != nil {
+		var pgErr *pgconn.PgError
+		if errors.As(err, &pgErr) {
+			err = withoutValues(err, pgErr)
+		}
 		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
 	}
 	l.open, l.savepoint = false, false
