@@ -11,7 +11,8 @@ import (
 type recorder struct {
 	out strings.Builder
 	// brief leaves positions and times out.
-	brief bool
+	brief       bool
+	noRelations bool
 	// last of each relation, to show where a new definition takes effect.
 	seen map[uint32]*decoder.Relation
 	open bool
@@ -48,7 +49,7 @@ func (r *recorder) transaction(what string, tx *decoder.Transaction) {
 
 func (r *recorder) Change(c *decoder.Change) error {
 	for _, rel := range append(c.Truncated, c.Relation) {
-		if rel == nil || r.seen[rel.OID] == rel {
+		if rel == nil || r.noRelations || r.seen[rel.OID] == rel {
 			continue
 		}
 		if r.seen == nil {
