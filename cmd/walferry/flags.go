@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -66,13 +67,11 @@ func (c *choiceValue) String() string {
 func (c *choiceValue) Type() string { return "string" }
 
 func (c *choiceValue) Set(text string) error {
-	for _, word := range c.words {
-		if text == word {
-			*c.value = text
-			return nil
-		}
+	if !slices.Contains(c.words, text) {
+		return errors.Newf("it is none of %s", strings.Join(c.words, ", "))
 	}
-	return errors.Newf("it is none of %s", strings.Join(c.words, ", "))
+	*c.value = text
+	return nil
 }
 
 // missingRow is the flag of [applier.MissingRowPolicy].

@@ -108,7 +108,7 @@ func (e *engine) setPhase(ctx context.Context, p target.Phase) error {
 			return err
 		}
 	}
-	e.report(func(v *status.Progress) { v.Phase, v.Item = string(p), "" })
+	e.report(func(v *status.Progress) { v.Phase, v.Item, v.EntriesDone, v.EntriesTotal = string(p), "", 0, 0 })
 	return nil
 }
 

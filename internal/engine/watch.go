@@ -34,6 +34,7 @@ type watch struct {
 	start     decoder.LSN // what the target held when the stream began
 
 	caughtUpTo decoder.LSN // the source's position when the stream began
+	seen       decoder.LSN // the source's position at the last look
 	last       decoder.LSN
 	ending     bool
 }
@@ -52,7 +53,7 @@ func (w *watch) run(ctx context.Context, applied <-chan struct{}) error {
 			return context.Cause(ctx)
 		case <-stop:
 			stop = nil
-			w.o.Logger.Info("draining")
+			w.o.Logger.InfoContext(ctx, "draining")
 			w.drain()
 		case <-flush.C:
 			w.positions.SetFlushed(w.app.Durable())
@@ -72,13 +73,16 @@ func (w *watch) look(ctx context.Context) error {
 	}
 	applied := max(w.start, w.app.Applied())
 	if w.caughtUpTo == 0 {
-		w.caughtUpTo = now
+		w.caughtUpTo, w.seen = now, now
 	}
 	if applied > w.last {
 		w.last = applied
 		w.progressed()
 	}
-	lag := max(0, int64(now)-int64(applied))
+	// Judged by where the source was at the last look: something else always
+	// writes WAL, and what was committed since this run began is included.
+	lag := max(0, int64(w.seen)-int64(applied))
+	w.seen = now
 	stats := w.app.Stats()
 	w.report(func(v *status.Progress) {
 		v.LagBytes, v.AppliedLSN = lag, applied.String()
@@ -107,7 +111,7 @@ func (w *watch) endAtSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.o.Logger.Info("draining to the source's position", "lsn", end.String())
+	w.o.Logger.InfoContext(ctx, "draining to the source's position", "lsn", end.String())
 	w.in.end.Store(uint64(end))
 	_, err = w.src.Exec(ctx, `SELECT pg_catalog.pg_logical_emit_message(true, 'walferry', 'drain')`)
 	return errors.Wrap(err, "write a message into the source's WAL")

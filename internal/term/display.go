@@ -63,7 +63,7 @@ func New(w io.Writer, mode Mode) (*Display, error) {
 	}
 	if d.mode == Bar {
 		d.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
-		d.bar = d.bars.AddBar(1,
+		d.bar = d.bars.AddBar(0,
 			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return d.current().Phase + " " })),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + d.text() })))
 	}
