@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/errors"
 
@@ -19,7 +20,7 @@ type way struct {
 	drain   func(ctx context.Context, s *scene, slot string) (report.Sample, error)
 }
 
-// ways lists how every backlog is drained.
+// ways lists how every backlog is drained, as far as it is asked for.
 func (b *bench) ways() []way {
 	ways := []way{
 		{name: report.Native, applies: true, drain: drainNative},
@@ -28,7 +29,14 @@ func (b *bench) ways() []way {
 	if b.o.rtt > 0 {
 		ways = append(ways, way{name: report.Walferry + "+" + b.o.rtt.String(), applies: true, drain: drainDelayed})
 	}
-	return append(ways, way{name: report.Decode, drain: drainDecode})
+	ways = append(ways, way{name: report.Decode, drain: drainDecode})
+	if len(b.o.ways) == 0 {
+		return ways
+	}
+	return slices.DeleteFunc(ways, func(w way) bool {
+		name, _, _ := strings.Cut(w.name, "+")
+		return !slices.Contains(b.o.ways, name)
+	})
 }
 
 // workload builds a backlog and drains it by every way, as often as asked for.

@@ -104,7 +104,7 @@ func TestParseOptions(t *testing.T) {
 	if len(o.workloads) != 2 || o.workloads[0].name != "tpcb" || len(o.walferryArgs) != 2 {
 		t.Errorf("%+v", o)
 	}
-	for _, args := range []string{"-workload insert", "-scale 0", "-runs 0", "-rtt-link here", "inserts"} {
+	for _, args := range []string{"-workload insert", "-scale 0", "-runs 0", "-rtt-link here", "-ways nativ", "inserts"} {
 		if _, err := parseOptions(strings.Fields(args), &stderr); err == nil {
 			t.Errorf("%s is taken", args)
 		}

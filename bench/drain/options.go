@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/bench/internal/report"
 )
 
 // options say what to measure.
@@ -16,7 +18,8 @@ type options struct {
 	workloads []workload
 	scale     float64
 	runs      int
-	latency   int // commits
+	latency   int      // commits
+	ways      []string // empty: all
 
 	sourceMajor, targetMajor int
 	walferry                 string // the program; empty: built from this module
@@ -33,11 +36,12 @@ type options struct {
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	o := options{args: args}
-	var names, extra string
+	var names, extra, ways string
 	f := flag.NewFlagSet("drain", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&names, "workload", "all", "workloads, separated by commas: all, none, "+strings.Join(workloadNames(), ", "))
 	f.Float64Var(&o.scale, "scale", 1, "size of the workloads, 1 as performance goals have them")
+	f.StringVar(&ways, "ways", "", "only these ways, separated by commas: native, walferry, decode (default: all)")
 	f.IntVar(&o.runs, "runs", 1, "repetitions of every drain; medians are shown")
 	f.IntVar(&o.latency, "latency", 0, "also measure the latency of that many single commits")
 	f.IntVar(&o.sourceMajor, "source-major", 17, "major version of the source")
@@ -58,6 +62,9 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, errors.Newf("argument %q is not a flag", f.Arg(0))
 	}
 	o.walferryArgs = strings.Fields(extra)
+	if ways != "" {
+		o.ways = strings.Split(ways, ",")
+	}
 	var err error
 	if o.workloads, err = chooseWorkloads(names); err != nil {
 		return o, err
@@ -67,11 +74,16 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, errors.Newf("-scale is %g, not more than 0", o.scale)
 	case o.runs < 1:
 		return o, errors.Newf("-runs is %d, less than 1", o.runs)
+	case slices.ContainsFunc(o.ways, func(name string) bool { return !slices.Contains(wayNames, name) }):
+		return o, errors.Newf("-ways is %q, none of %s", ways, strings.Join(wayNames, ", "))
 	case !slices.Contains([]string{"source", "target", "both"}, o.link):
 		return o, errors.Newf("-rtt-link is %q, none of source, target, both", o.link)
 	}
 	return o, nil
 }
+
+// wayNames are the ways that can be chosen. The delayed one belongs to walferry.
+var wayNames = []string{report.Native, report.Walferry, report.Decode}
 
 func chooseWorkloads(names string) ([]workload, error) {
 	switch names {
