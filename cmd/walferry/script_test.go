@@ -24,6 +24,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("WALFERRY_PGBIN", pgtest.Client(t, from))
 			env.Setenv("SOURCE", pgtest.Server(t, from).Database(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a'), (2, 'b')`))
 			env.Setenv("TARGET", pgtest.Start(t, to, nil).Database(t))
 			return nil

@@ -89,11 +89,19 @@ func (p *printer) table(tables []status.Table) {
 	}
 	tw := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
 	inner := &printer{w: tw}
-	inner.printf("table\tstate\trows copied\tbytes\tseconds\tmissed updates\tmissed deletes\t\n")
+	inner.printf("table\tstate\trows copied\tbytes\tseconds\tmissed updates\tmissed deletes\tremark\n")
 	for _, t := range tables {
-		inner.printf("%s\t%s\t%d\t%s\t%.1f\t%d\t%d\t%s\n", t.Table, t.State, t.Rows, term.Bytes(t.Bytes), t.Seconds, t.MissedUpdates, t.MissedDeletes, t.Reason)
+		inner.printf("%s\t%s\t%d\t%s\t%.1f\t%d\t%d\t%s\n", t.Table, t.State, t.Rows, term.Bytes(t.Bytes), t.Seconds, t.MissedUpdates, t.MissedDeletes, remark(t))
 	}
 	p.err = errors.CombineErrors(inner.err, tw.Flush())
+}
+
+// remark is what else there is to say of a table.
+func remark(t status.Table) string {
+	if t.RowByRow != "" && t.Reason == "" {
+		return "row by row: " + t.RowByRow
+	}
+	return t.Reason
 }
 
 func printSummary(w io.Writer, s *status.Summary) error {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
@@ -77,21 +78,27 @@ func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func
 		v.BytesCopied, v.RowsCopied = 0, 0
 	})
 	moved := make(map[*snapshot.Table]int64, len(tables))
+	var starting sync.Mutex // of e.dst
 	return func(p snapshot.Progress) {
+		if p.State == snapshot.Started {
+			starting.Lock()
+			err := target.StartCopy(ctx, e.dst, e.m.Name, p.Table.Namespace, p.Table.Name)
+			starting.Unlock()
+			if err != nil { // only status misses it
+				e.o.Logger.DebugContext(ctx, "record that a table is being copied", "table", p.Table.String(), "reason", err)
+			}
+		}
 		e.report(func(v *status.Progress) {
 			v.BytesCopied += p.Result.Bytes - moved[p.Table]
 			moved[p.Table] = p.Result.Bytes
 			switch p.State {
 			case snapshot.Started:
 				v.Item = p.Table.String()
-				err := target.SetState(ctx, e.dst, e.m.Name, p.Table.Namespace, p.Table.Name, target.TableCopying)
-				if err != nil {
-					e.o.Logger.DebugContext(ctx, "record that a table is being copied", "table", p.Table.String(), "reason", err)
-				}
 			case snapshot.Copying:
 			case snapshot.Done:
 				v.TablesDone++
 				v.RowsCopied += p.Result.Rows
+				e.progressed()
 			}
 		})
 	}
@@ -106,9 +113,16 @@ type ledger struct {
 
 var _ snapshot.Ledger = ledger{}
 
-// Begin implements [snapshot.Ledger]: it refuses rows that are not ours.
+// Begin implements [snapshot.Ledger]: a table is copied once, and rows that are
+// not ours are refused.
 func (l ledger) Begin(ctx context.Context, conn *pgx.Conn, t *snapshot.Table) error {
-	if l.notEmpty != Refuse {
+	uncopied, err := target.Uncopied(ctx, conn, l.migration, t.Namespace, t.Name)
+	switch {
+	case err != nil:
+		return err
+	case !uncopied:
+		return snapshot.ErrCopied
+	case l.notEmpty != Refuse || t.Truncate:
 		return nil
 	}
 	from := sqltext.Ident(t.Namespace, t.Name)
@@ -122,7 +136,7 @@ func (l ledger) Begin(ctx context.Context, conn *pgx.Conn, t *snapshot.Table) er
 	if !holds {
 		return nil
 	}
-	err := errors.Newf("table %s on the target holds rows already", t)
+	err = errors.Newf("table %s on the target holds rows already", t)
 	err = errors.WithHint(err, "empty it, or say what to do with --if-not-empty append or truncate")
 	return errors.Mark(err, ErrBlocked)
 }

@@ -19,7 +19,11 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "walferry")
-	build := exec.Command("go", "build", "-o", path, "github.com/walferry/walferry/cmd/walferry")
+	args := []string{"build", "-o", path}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	build := exec.Command("go", append(args, "github.com/walferry/walferry/cmd/walferry")...)
 	build.Stderr = os.Stderr
 	return path, build.Run()
 })

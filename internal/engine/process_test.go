@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/pgtest"
 )
 
 // process is a walferry of its own, so that it can be killed.
@@ -29,6 +31,8 @@ func start(tb testing.TB, args ...string) *process {
 		tb.Fatalf("build walferry: %v", err)
 	}
 	p := &process{tb: tb, cmd: exec.Command(path, args...), exited: make(chan struct{})}
+	from, _ := pgtest.Majors()
+	p.cmd.Env = append(os.Environ(), "WALFERRY_PGBIN="+pgtest.Client(tb, from))
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatalf("start walferry: %v", err)

@@ -57,6 +57,7 @@ func (e *engine) stream(ctx context.Context) error {
 	app := applier.New(applier.Options{
 		Connect:      e.writeConnection("apply"),
 		Checkpoint:   target.Checkpointer{Migration: e.m.Name, Epoch: e.m.Epoch},
+		Start:        start,
 		Table:        routes.route,
 		OnMissingRow: e.o.OnMissingRow,
 		Logger:       e.o.Logger,

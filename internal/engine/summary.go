@@ -50,6 +50,6 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 func tableStatus(t target.Table) status.Table {
 	return status.Table{
 		Table: t.Namespace + "." + t.Name, State: string(t.State), Rows: t.Rows, Bytes: t.Bytes, Seconds: t.Seconds,
-		MissedUpdates: t.MissedUpdates, MissedDeletes: t.MissedDeletes, Reason: t.Reason,
+		MissedUpdates: t.MissedUpdates, MissedDeletes: t.MissedDeletes, Reason: t.Reason, RowByRow: t.RowByRow,
 	}
 }

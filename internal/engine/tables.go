@@ -125,7 +125,7 @@ func (e *engine) restartDump(ctx context.Context) error {
 			err := errors.Newf("table %s.%s was copied by an earlier attempt, from another snapshot", t.Namespace, t.Name)
 			return errors.WithHint(err, "empty the copied tables and begin anew after walferry cleanup: with --if-not-empty append their rows cannot be told from yours")
 		}
-		if err := target.SetState(ctx, e.dst, e.m.Name, t.Namespace, t.Name, target.TableCopying); err != nil {
+		if err := target.CopyAgain(ctx, e.dst, e.m.Name, t.Namespace, t.Name); err != nil {
 			return err
 		}
 	}

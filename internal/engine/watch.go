@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -37,6 +38,7 @@ type watch struct {
 	seen       decoder.LSN // the source's position at the last look
 	last       decoder.LSN
 	ending     bool
+	rowByRow   []applier.RowByRow // as recorded
 }
 
 // run watches until the applier has ended.
@@ -88,6 +90,9 @@ func (w *watch) look(ctx context.Context) error {
 		v.LagBytes, v.AppliedLSN = lag, applied.String()
 		v.Transactions, v.Changes = stats.Transactions, stats.Inserts+stats.Updates+stats.Deletes+stats.Truncates
 	})
+	if err := w.recordRowByRow(ctx, stats.RowByRow); err != nil {
+		return err
+	}
 	if w.m.Phase == target.CatchingUp && applied >= w.caughtUpTo {
 		if err := w.setPhase(ctx, target.Streaming); err != nil {
 			return err
@@ -102,6 +107,19 @@ func (w *watch) look(ctx context.Context) error {
 		return nil
 	}
 	return w.endAtSource(ctx)
+}
+
+// recordRowByRow lets status name the tables that are not applied as sets.
+func (w *watch) recordRowByRow(ctx context.Context, now []applier.RowByRow) error {
+	if slices.Equal(now, w.rowByRow) {
+		return nil
+	}
+	w.rowByRow = slices.Clone(now)
+	tables := make([]target.Table, len(now))
+	for i, t := range now {
+		tables[i] = target.Table{Namespace: t.Namespace, Name: t.Name, RowByRow: t.Reason}
+	}
+	return target.SetRowByRow(ctx, w.dst, w.m.Name, tables)
 }
 
 // endAtSource lets the stream end at the source's present position. A message in

@@ -74,4 +74,6 @@ type Table struct {
 	MissedUpdates int64   `json:"missed_updates"`
 	MissedDeletes int64   `json:"missed_deletes"`
 	Reason        string  `json:"reason,omitempty"`
+	// RowByRow says why its changes are applied one by one, which is slower; empty when they are not.
+	RowByRow string `json:"row_by_row,omitempty"`
 }

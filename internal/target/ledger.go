@@ -18,7 +18,6 @@ const (
 	TableIndexing TableState = "indexing"
 	TableReady    TableState = "ready"
 	TableSkipped  TableState = "skipped"
-	TableFailed   TableState = "failed"
 )
 
 // Table is the ledger's row of one table.
@@ -31,6 +30,7 @@ type Table struct {
 	MissedUpdates   int64
 	MissedDeletes   int64
 	Reason          string // why it is skipped, or what of it is not moved
+	RowByRow        string // why its changes are applied one by one; empty when they are not
 }
 
 // Copied reports whether the table's rows are on the target.
@@ -39,7 +39,7 @@ func (t Table) Copied() bool { return t.State == TableIndexing || t.State == Tab
 // Tables reads the ledger of a migration, by name.
 func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, error) {
 	rows, err := conn.Query(ctx, `
-		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason
+		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason, row_by_row
 		FROM walferry."table" WHERE migration = $1 ORDER BY namespace, name`, migration)
 	if err != nil {
 		return nil, errors.Wrap(err, "read the table ledger on the target")
@@ -47,7 +47,7 @@ func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, err
 	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
 		var watermark *string
 		err = row.Scan(&t.Namespace, &t.Name, &t.State, &watermark, &t.Rows, &t.Bytes, &t.Seconds,
-			&t.MissedUpdates, &t.MissedDeletes, &t.Reason)
+			&t.MissedUpdates, &t.MissedDeletes, &t.Reason, &t.RowByRow)
 		if err == nil && watermark != nil {
 			t.Watermark, err = pglogrepl.ParseLSN(*watermark)
 		}
@@ -68,12 +68,31 @@ func AddTables(ctx context.Context, conn *pgx.Conn, migration string, tables []T
 	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record tables in the ledger on the target")
 }
 
-// SetState moves the table to another state.
-func SetState(ctx context.Context, conn Execer, migration, namespace, name string, state TableState) error {
+// StartCopy shows in the ledger that a table is being copied.
+func StartCopy(ctx context.Context, conn Execer, migration, namespace, name string) error {
 	_, err := conn.Exec(ctx, `
-		UPDATE walferry."table" SET state = $4
-		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name, state)
-	return errors.Wrapf(err, "record table %s.%s as %s on the target", namespace, name, state)
+		UPDATE walferry."table" SET state = 'copying'
+		WHERE migration = $1 AND namespace = $2 AND name = $3 AND state = 'pending'`, migration, namespace, name)
+	return errors.Wrapf(err, "record on the target that table %s.%s is being copied", namespace, name)
+}
+
+// CopyAgain takes back that a table is copied: its rows are to be replaced.
+func CopyAgain(ctx context.Context, conn Execer, migration, namespace, name string) error {
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET state = 'copying'
+		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name)
+	return errors.Wrapf(err, "record on the target that table %s.%s is copied again", namespace, name)
+}
+
+// Uncopied locks the table's row in the transaction that will copy it, and
+// reports whether that is still to be done: the commit of a run that was killed
+// may have arrived since.
+func Uncopied(ctx context.Context, conn *pgx.Conn, migration, namespace, name string) (bool, error) {
+	var uncopied bool
+	err := conn.QueryRow(ctx, `
+		SELECT state IN ('pending', 'copying') FROM walferry."table"
+		WHERE migration = $1 AND namespace = $2 AND name = $3 FOR UPDATE`, migration, namespace, name).Scan(&uncopied)
+	return uncopied, errors.Wrapf(err, "lock table %s.%s in the ledger", namespace, name)
 }
 
 // IndexesDone marks every copied table as ready.
@@ -95,6 +114,18 @@ func Copied(ctx context.Context, conn Execer, migration string, t Table) error {
 		err = errors.New("the ledger does not expect this table: another instance has copied it")
 	}
 	return errors.Wrapf(err, "record table %s.%s as copied", t.Namespace, t.Name)
+}
+
+// SetRowByRow records the tables whose changes are applied one by one, and why; all
+// others are applied as sets.
+func SetRowByRow(ctx context.Context, conn *pgx.Conn, migration string, tables []Table) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE walferry."table" SET row_by_row = '' WHERE migration = $1 AND row_by_row <> ''`, migration)
+	for _, t := range tables {
+		batch.Queue(`UPDATE walferry."table" SET row_by_row = $4 WHERE migration = $1 AND namespace = $2 AND name = $3`,
+			migration, t.Namespace, t.Name, t.RowByRow)
+	}
+	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record how tables are applied on the target")
 }
 
 func lsnText(lsn pglogrepl.LSN) *string {

@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS walferry."table" (
     missed_updates bigint NOT NULL DEFAULT 0,
     missed_deletes bigint NOT NULL DEFAULT 0,
     reason         text NOT NULL DEFAULT '',
+    -- Why its changes are applied one by one, not as sets; empty when they are not.
+    row_by_row     text NOT NULL DEFAULT '',
     PRIMARY KEY (migration, namespace, name)
 );
 
