@@ -2,6 +2,7 @@ package decoder
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/cockroachdb/errors"
@@ -355,6 +356,24 @@ func (a *Assembler) relation(oid uint32, payload []byte) (*Relation, error) {
 		return rel, nil
 	}
 	return nil, a.violation("%s message for relation %d, which the stream has not defined", messageName(payload), oid)
+}
+
+// Describe names what a payload is about, from its beginning: the message and, for
+// a row, its table. It is for errors about payloads that cannot be pushed.
+func (a *Assembler) Describe(payload []byte) string {
+	name := messageName(payload)
+	at := 1
+	if a.state == inStream {
+		at += 4 // the transaction id
+	}
+	if len(payload) < at+4 || !bytes.ContainsRune([]byte("IUD"), rune(payload[0])) {
+		return name
+	}
+	rel := a.view.lookup(binary.BigEndian.Uint32(payload[at:]))
+	if rel == nil {
+		return name
+	}
+	return name + " of table " + rel.Namespace + "." + rel.Name
 }
 
 // misplaced is the error for a message that may not come now.

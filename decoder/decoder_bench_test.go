@@ -1,14 +1,17 @@
 package decoder_test
 
 import (
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 
 	"github.com/walferry/walferry/decoder"
 )
 
-// The benchmarks decode the same recorded streams; compare rows/s.
+// The benchmarks decode the same recorded streams; compare rows/s,
+// or cpu-ns/row when the machine is not idle.
 
 func benchmarkStreams(b *testing.B, run func(b *testing.B, stream []recorded)) {
 	b.Helper()
@@ -24,10 +27,24 @@ func benchmarkStreams(b *testing.B, run func(b *testing.B, stream []recorded)) {
 			}
 			b.SetBytes(size)
 			b.ReportAllocs()
+			before := cpuTime(b)
 			run(b, stream)
-			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			total := float64(rows) * float64(b.N)
+			b.ReportMetric(total/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(float64(cpuTime(b)-before)/total, "cpu-ns/row")
 		})
 	}
+}
+
+// cpuTime is what the process has used, the collector included. On a shared
+// machine it tells more than the clock.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func BenchmarkDecoder(b *testing.B) {

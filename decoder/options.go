@@ -14,7 +14,7 @@ const (
 	StreamingOff Streaming = iota
 	// StreamingOn sends it while it runs, so decoding overlaps with it; the Assembler
 	// keeps it, in memory and then in a spill file, until it commits. Needs server 14.
-	// Servers 15 to 18 were seen to end the stream ("could not map filenumber") when a
+	// Servers 15 and 18 were seen to end the stream ("could not map filenumber") when a
 	// rolled back savepoint of such a transaction had truncated a table.
 	StreamingOn
 	// StreamingParallel is StreamingOn with positions in abort messages. Server 14 and 15 get StreamingOn.

@@ -74,7 +74,7 @@ func difference(want, got string) string {
 }
 
 // randomScript has each session work on a table of its own, so that none waits.
-// It leaves TRUNCATE out: while streaming, servers 15 to 18 fail to decode changes
+// It leaves TRUNCATE out: while streaming, servers 15 and 18 fail to decode changes
 // in a table's new file when its subtransaction is rolled back ("could not map
 // filenumber").
 func randomScript(r *rand.Rand, steps int) string {
