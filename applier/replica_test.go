@@ -2,7 +2,6 @@ package applier_test
 
 import (
 	"context"
-	"strconv"
 	"testing"
 
 	"github.com/cockroachdb/errors"
@@ -140,8 +139,12 @@ func (r *replica) feed(ctx context.Context, t *testing.T, h decoder.Handler) err
 		return err
 	}
 	defer conn.Close(ctx) //nolint:errcheck // only read from
+	options := []string{"proto_version", "1", "publication_names", "p"}
+	if major, _ := pgtest.Majors(); r.binary && major >= 14 {
+		options = append(options, "binary", "true")
+	}
 	rows, err := conn.Query(ctx, `SELECT lsn::text, data FROM pg_logical_slot_peek_binary_changes(
-		current_database(), NULL, NULL, 'proto_version', '1', 'publication_names', 'p', 'binary', $1)`, strconv.FormatBool(r.binary))
+		current_database(), NULL, NULL, VARIADIC $1::text[])`, options)
 	if err != nil {
 		return err
 	}
