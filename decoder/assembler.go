@@ -361,12 +361,14 @@ func (a *Assembler) relation(oid uint32, payload []byte) (*Relation, error) {
 // Describe names what a payload is about, from its beginning: the message and, for
 // a row, its table. It is for errors about payloads that cannot be pushed.
 func (a *Assembler) Describe(payload []byte) string {
-	name := messageName(payload)
-	at := 1
+	if len(payload) == 0 {
+		return "empty message"
+	}
+	name, at := messageName(payload), 1
 	if a.state == inStream {
 		at += 4 // the transaction id
 	}
-	if len(payload) < at+4 || !bytes.ContainsRune([]byte("IUD"), rune(payload[0])) {
+	if len(payload) < at+4 || payload[0] != 'I' && payload[0] != 'U' && payload[0] != 'D' {
 		return name
 	}
 	rel := a.view.lookup(binary.BigEndian.Uint32(payload[at:]))

@@ -199,3 +199,29 @@ func TestAssembler_RefusesPushAfterClose(t *testing.T) {
 		t.Fatal("no error")
 	}
 }
+
+func TestAssembler_DescribesAPayloadFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	a := decoder.NewAssembler(decoder.AssemblerOptions{}, changes(func(*decoder.Change) error { return nil }))
+	if err := pushAll(a, &decoder.BeginMessage{XID: 7}, &decoder.RelationMessage{Relation: testRelation}); err != nil {
+		t.Fatal(err)
+	}
+	for payload, want := range map[string]string{
+		string(encode(row(0, "a"), false))[:5]: "insert of table public.t",
+		"I\x00\x00\x00\x09":                    "insert",
+		"I\x00":                                "insert",
+		"B":                                    "begin",
+		"":                                     "empty message",
+	} {
+		if got := a.Describe([]byte(payload)); !strings.EqualFold(got, want) {
+			t.Errorf("%q is described as %q, want %q", payload, got, want)
+		}
+	}
+	if err := pushAll(a, &decoder.CommitMessage{}, &decoder.StreamStartMessage{XID: 8, First: true},
+		&decoder.RelationMessage{XID: 8, Relation: testRelation}); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Describe(encode(row(8, "a"), true)); !strings.EqualFold(got, "insert of table public.t") {
+		t.Errorf("in a stream: %q", got)
+	}
+}

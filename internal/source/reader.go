@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 
 	"github.com/cockroachdb/errors"
@@ -14,7 +15,21 @@ const (
 	// maxMessageBytes is the limit of the server's own buffers.
 	maxMessageBytes = 1 << 30
 	headerBytes     = 5
+	// prefixBytes of a message that is too large are read, to say what it is about.
+	prefixBytes = 64
 )
+
+// tooLargeError is a message that does not fit into a buffer.
+type tooLargeError struct {
+	kind   byte
+	bytes  int
+	max    int
+	prefix []byte // of its body
+}
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("message %q of %d bytes is larger than %d bytes", e.kind, e.bytes, e.max)
+}
 
 // reader cuts the server's messages out of the connection, without copying them.
 type reader struct {
@@ -41,8 +56,10 @@ func (r *reader) next() (kind byte, body []byte, err error) {
 			switch {
 			case length < 4:
 				return 0, nil, errors.Newf("message %q has the impossible length %d", have[0], errors.Safe(length))
+			case need > r.max && len(have) < prefixBytes:
+				need = prefixBytes
 			case need > r.max:
-				return 0, nil, errors.Newf("message %q of %d bytes is larger than %d bytes", have[0], errors.Safe(length), errors.Safe(r.max))
+				return 0, nil, &tooLargeError{kind: have[0], bytes: length, max: r.max, prefix: have[headerBytes:prefixBytes]}
 			case len(have) >= need:
 				r.start += need
 				return have[0], have[headerBytes:need:need], nil

@@ -82,8 +82,8 @@ func TestReader_RefusesImpossibleLengths(t *testing.T) {
 		want string
 	}{
 		{[]byte{'d', 0, 0, 0, 3}, `message 'd' has the impossible length 3`},
-		{[]byte{'d', 0x7f, 0xff, 0xff, 0xff}, "message 'd' of 2147483647 bytes is larger than 1073741824 bytes"},
-		{[]byte{'d', 0xff, 0xff, 0xff, 0xff}, "is larger than"},
+		{append([]byte{'d', 0x7f, 0xff, 0xff, 0xff}, make([]byte, prefixBytes)...), "message 'd' of 2147483647 bytes is larger than 1073741824 bytes"},
+		{append([]byte{'d', 0xff, 0xff, 0xff, 0xff}, make([]byte, prefixBytes)...), "is larger than"},
 	} {
 		r := readerOf(bytes.NewReader(c.wire))
 		if _, _, err := r.next(); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -108,5 +108,21 @@ func TestReader_AllocatesNothingPerMessage(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestStream_NamesTheTableOfAMessageThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	body := binary.BigEndian.AppendUint64([]byte{'w'}, 0x16B374D848)
+	body = append(append(body, make([]byte, 16)...), "Ipayload"...)
+	r := readerOf(iotest.OneByteReader(bytes.NewReader(message('d', append(body, make([]byte, 2000)...)))))
+	r.max = 1000
+	_, _, err := r.next()
+	s := &stream{options: StreamOptions{Describe: func(payload []byte) string { return "about " + string(payload[:8]) }}}
+	err = s.readError(t.Context(), err)
+	for _, want := range []string{"about Ipayload", "16/B374D848", "of 2037 bytes", "larger than 1000 bytes"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
 	}
 }

@@ -35,6 +35,10 @@ type StreamOptions struct {
 	// Paced makes reads slower than the source's sends while the changes are old,
 	// which lets a backlog arrive faster. It has an effect by TCP over short paths.
 	Paced bool
+	// Describe names what a payload is about, for the error when a message is larger
+	// than the 1 GiB that a server can send; it gets the beginning of the payload.
+	// Default: the error gives the position alone.
+	Describe func(payload []byte) string
 	// Logger. Default: the connection's.
 	Logger *slog.Logger
 }
@@ -282,6 +286,10 @@ func (s *stream) readError(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	s.healthy = false
+	var large *tooLargeError
+	if errors.As(err, &large) {
+		return s.describeTooLarge(large)
+	}
 	var netErr net.Error
 	if errors.As(err, &netErr) && netErr.Timeout() {
 		return errors.WithDetailf(err, "The source sent nothing for %s and did not answer when asked.", errors.Safe(s.options.PeerTimeout))
@@ -290,6 +298,19 @@ func (s *stream) readError(ctx context.Context, err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// describeTooLarge says which table a message that is too large is about.
+func (s *stream) describeTooLarge(e *tooLargeError) error {
+	err := errors.WithStack(e)
+	if e.kind != 'd' || e.prefix[0] != 'w' {
+		return err
+	}
+	err = errors.Wrapf(err, "read the change at %s", errors.Safe(LSN(binary.BigEndian.Uint64(e.prefix[1:]))))
+	if s.options.Describe == nil {
+		return err
+	}
+	return errors.Wrap(err, s.options.Describe(e.prefix[25:]))
 }
 
 // end reports the positions a last time and ends the stream in order, so that the
