@@ -439,3 +439,47 @@ func TestApplier_LostConnection(t *testing.T) {
 	}
 	r.mustFollow(t)
 }
+
+func TestApplier_CloseDropsWhatIsNotComplete(t *testing.T) {
+	t.Parallel()
+	relation := &decoder.Relation{OID: 1, Namespace: "public", Name: "a", Columns: []decoder.Column{{Name: "id", TypeOID: 23}}}
+	r := newReplica(t)
+	for _, bytes := range []int{0, 1, 500} {
+		r.reset(t, `CREATE TABLE a (id int)`)
+		r.options.MaxBatchBytes = bytes
+		a := r.applier(t)
+		done := make(chan error, 1)
+		go func() { done <- a.Run(t.Context()) }()
+		change := &decoder.Change{Op: decoder.Insert, Relation: relation, New: decoder.Tuple{{Kind: decoder.Text, Data: []byte("1")}}}
+		for i := range decoder.LSN(4) {
+			tx := &decoder.Transaction{CommitLSN: 10*i + 10, EndLSN: 10*i + 15}
+			if err := a.Begin(tx); err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				if err := a.Change(change); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if i == 3 {
+				break
+			}
+			if err := a.Commit(tx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.Close()
+		if err := <-done; err != nil {
+			t.Fatalf("%+v", err)
+		}
+		if got := pgtest.Query(t, r.target, "SELECT count(*) FROM a")[0][0]; got != "30" {
+			t.Errorf("%s rows with batches of %d bytes", got, bytes)
+		}
+		if a.Durable() != 35 || a.Applied() != 35 {
+			t.Errorf("durable %s, applied %s", a.Durable(), a.Applied())
+		}
+		if err := a.Begin(&decoder.Transaction{CommitLSN: 100}); err == nil {
+			t.Error("a transaction was taken after Close")
+		}
+	}
+}

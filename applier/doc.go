@@ -16,6 +16,13 @@
 // single one does not wait for others. A source transaction that is larger than a
 // batch flows in pieces through one target transaction.
 //
+// A batch is reduced to its net effect, row by row of the target, and written table
+// by table as sets: COPY for inserts, staged UPDATE and DELETE. Where the target
+// objects, as when a unique value moves between rows, that table's changes are
+// undone and applied one by one in source order, which is always valid. Few changes
+// and tables where sets might differ (see [Stats].RowByRow) are applied that way
+// from the start.
+//
 // The package does not copy existing rows, receive from a slot, or create anything
 // on the target. It expects a connection on which triggers and foreign keys are
 // out of the way (see [Options].Connect).

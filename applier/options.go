@@ -31,7 +31,7 @@ type Options struct {
 	Table func(ctx context.Context, relation *decoder.Relation) (Route, error)
 
 	// MaxBatchBytes bounds what one batch holds in memory; two batches exist. A
-	// transaction that is larger is written in pieces. Default: 8 MiB.
+	// transaction that is larger is written in pieces. Default: 16 MiB.
 	MaxBatchBytes int
 
 	// OnMissingRow says what happens when an UPDATE or DELETE finds no row.
@@ -65,7 +65,7 @@ const (
 )
 
 const (
-	defaultBatchBytes = 8 << 20
+	defaultBatchBytes = 16 << 20
 	// largestBatchBytes keeps offsets into a batch within 32 bits, whatever single
 	// message of up to 1 GiB comes last.
 	largestBatchBytes = 1 << 30

@@ -1,7 +1,9 @@
 package applier_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -9,6 +11,15 @@ import (
 
 // long is an expression for a value that goes out of line.
 const long = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)`
+
+// manyColumns are definitions of n columns.
+func manyColumns(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("c%d int DEFAULT %d", i, i)
+	}
+	return strings.Join(names, ", ")
+}
 
 // replays are schemas, what the target has besides, and statements that the target
 // must follow. Each statement is one transaction.
@@ -231,6 +242,13 @@ var replays = []struct {
 			`UPDATE k_enum SET k = 'happy' WHERE k = 'ok'; UPDATE k_domain SET k = 3 WHERE k = 2; UPDATE k_citext SET k = 'ABC' WHERE k = 'abc'; UPDATE k_numeric SET k = 1.000 WHERE k = 1; UPDATE k_float SET k = 7 WHERE k = 'Infinity'`,
 			`DELETE FROM k_enum WHERE k = 'sad'; DELETE FROM k_domain WHERE k = 1; DELETE FROM k_citext WHERE k = 'D'; DELETE FROM k_char WHERE k = 'b'; DELETE FROM k_numeric WHERE k = 2.5; DELETE FROM k_array WHERE k = '{}'; DELETE FROM k_pair WHERE k = ROW(1, 'a')::pair; DELETE FROM k_float WHERE v = 1.5 AND k = 7`,
 		},
+	},
+	{
+		name: "as many columns as fit",
+		schema: []string{
+			`CREATE TABLE a (id int PRIMARY KEY, ` + manyColumns(1400) + `)`, `CREATE TABLE b (id int, ` + manyColumns(1400) + `)`, `ALTER TABLE b REPLICA IDENTITY FULL`,
+		},
+		during: []string{`INSERT INTO a SELECT generate_series(1, 3); INSERT INTO b SELECT generate_series(1, 3)`, `UPDATE a SET c7 = -1; UPDATE b SET c1399 = NULL`, `DELETE FROM a WHERE id = 2; DELETE FROM b WHERE id = 2`},
 	},
 	{
 		name:        "a column list",
