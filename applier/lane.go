@@ -72,6 +72,10 @@ func openLane(ctx context.Context, options *Options, few int) (*lane, error) {
 	if _, err := conn.Exec(ctx, tuning); err != nil {
 		return nil, errors.CombineErrors(errors.Wrap(err, "prepare the session on the target"), l.close(ctx))
 	}
+	// Enough for what a batch stages. A session that has used temporary tables keeps what it has.
+	if _, err := conn.Exec(ctx, `SET temp_buffers = '32MB'`); err != nil && sqlState(err) == "" {
+		return nil, errors.CombineErrors(errors.Wrap(err, "prepare the session on the target"), l.close(ctx))
+	}
 	const temporary = `SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMP')`
 	if err := conn.QueryRow(ctx, temporary).Scan(&l.staging.allowed); err != nil {
 		return nil, errors.CombineErrors(errors.Wrap(err, "read the rights on the target"), l.close(ctx))
