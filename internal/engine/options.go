@@ -100,6 +100,8 @@ type MigrateOptions struct {
 	// Jobs is how many tables are copied and indexes built at once. Default: the number of CPUs, at most 8.
 	Jobs       int
 	IfNotEmpty NotEmpty
+	// MaxTotalBytes lets preflight block when the chosen tables are larger. Default: no bound.
+	MaxTotalBytes int64
 	// MaxReplicationLag ends the run once all is copied and what is applied is
 	// within this many bytes of the source's position; nil means never.
 	MaxReplicationLag *int64

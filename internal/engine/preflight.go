@@ -96,7 +96,7 @@ func (e *engine) preflight(ctx context.Context, copyOnly, resuming bool) (valida
 		Source: e.src, Target: e.dst, CopyOnly: copyOnly, Resuming: resuming,
 		Tables: e.o.Filter.Tables, ExcludeTables: e.o.Filter.ExcludeTables,
 		Schemas: e.o.Filter.Schemas, ExcludeSchemas: e.o.Filter.ExcludeSchemas,
-		Publications: e.o.Publications, NoSchema: e.o.NoSchema, IfNotEmpty: validate.NotEmpty(e.o.IfNotEmpty),
+		Publications: e.o.Publications, NoSchema: e.o.NoSchema, IfNotEmpty: validate.NotEmpty(e.o.IfNotEmpty), MaxTotalBytes: e.o.MaxTotalBytes,
 		ConnectReplication: func(ctx context.Context) error {
 			conn, err := e.o.Source.ConnectReplication(ctx, conninfo.WithPurpose("check"))
 			if err != nil {
