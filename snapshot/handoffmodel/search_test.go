@@ -35,7 +35,7 @@ func search[S comparable](initial []S, next func(S, func(step string, to S)), wr
 	for _, s := range initial {
 		add(visit{state: s, from: -1})
 	}
-	for i := range len(visits) { //nolint:intrange // visits grows meanwhile
+	for i := 0; i < len(visits); i++ { //nolint:intrange // visits grows meanwhile
 		s := visits[i].state
 		if wrong(s) {
 			for v := visits[i]; v.from >= 0; v = visits[v.from] {
