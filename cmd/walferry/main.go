@@ -39,6 +39,9 @@ func run() int {
 	}()
 	cmd := newRoot(&app{stop: stop, stdout: os.Stdout, stderr: os.Stderr})
 	err := cmd.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = errors.WithHint(errors.New("aborted by a second signal"), "the last checkpoint holds: run the same command again to resume")
+	}
 	return exitStatus(err, os.Stderr)
 }
 

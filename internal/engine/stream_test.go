@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -95,6 +96,30 @@ func TestEndToEnd_SlotOfAnotherTime(t *testing.T) {
 	if !strings.Contains(failed.stderr.String(), "ahead of what the target holds") {
 		t.Errorf("the error is another one:\n%s", failed.stderr.String())
 	}
+}
+
+// TestEndToEnd_SecondSignalAborts: the first signal waits for what was received to be
+// applied, here behind a lock; the second does not, and nothing is lost.
+func TestEndToEnd_SecondSignalAborts(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`)
+	m := start(t, p.args("migrate")...)
+	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
+	release := p.hold(t, m, "t")
+	pgtest.Exec(t, p.source, `INSERT INTO t VALUES (1, 'a')`)
+	pgtest.Eventually(t, "the applier waits for the lock", func() bool {
+		return pgtest.Query(t, p.target, `SELECT count(*) FROM pg_locks WHERE NOT granted`)[0][0] != "0"
+	})
+	m.signal(syscall.SIGTERM)
+	pgtest.Eventually(t, "it drains", func() bool { return strings.Contains(m.stderr.String(), "draining") })
+	m.signal(syscall.SIGTERM)
+	m.wait(1)
+	if !strings.Contains(m.stderr.String(), "aborted by a second signal") {
+		t.Errorf("it says:\n%s", m.stderr.String())
+	}
+	release()
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target)
 }
 
 // TestEndToEnd_TwoAtOnce refuses the second instance and says who runs the first.
