@@ -78,7 +78,7 @@ func (e *engine) stream(ctx context.Context) error {
 	g.Go(func() error {
 		defer app.Close()
 		return e.receive(receiving, conn, source.StreamOptions{
-			Slot: e.m.Slot, Start: start, PluginOptions: plugin, Positions: positions, Logger: e.o.Logger,
+			Slot: e.m.Slot, Start: start, PluginOptions: plugin, Positions: positions, Paced: true, Logger: e.o.Logger,
 		}, in)
 	})
 	g.Go(func() error {
