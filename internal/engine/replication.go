@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
@@ -52,6 +53,9 @@ func (e *engine) startReplication(ctx context.Context) (*exported, error) {
 	} else if err := e.createPublications(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.requirePublications(ctx); err != nil {
+		return nil, err
+	}
 	if e.m.ConsistentPoint != 0 {
 		return nil, e.listTables(ctx)
 	}
@@ -63,12 +67,8 @@ func (e *engine) startReplication(ctx context.Context) (*exported, error) {
 func (e *engine) createPublications(ctx context.Context) error {
 	if len(e.m.Publications) > 0 {
 		exist, err := publicationsExist(ctx, e.src, e.m.Publications)
-		if err != nil || exist == len(e.m.Publications) {
+		if err != nil || exist == len(e.m.Publications) || e.m.ConsistentPoint != 0 {
 			return err
-		}
-		if e.m.ConsistentPoint != 0 {
-			err := errors.Newf("publication %s is gone from the source", strings.Join(e.m.Publications, ", "))
-			return errors.WithHint(err, "its changes since cannot be told from the stream: run walferry cleanup and migrate anew")
 		}
 	}
 	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
@@ -153,6 +153,18 @@ func publicationSQL(name string, tables []string, operations string) string {
 		sql += " FOR TABLE " + strings.Join(tables, ", ")
 	}
 	return sql + " WITH (publish = " + sqltext.Literal(operations) + ")"
+}
+
+// requirePublications fails when a publication is not there. From 18 on the server
+// would only warn, and leave out what it published.
+func (e *engine) requirePublications(ctx context.Context) error {
+	exist, err := publicationsExist(ctx, e.src, e.m.Publications)
+	if err != nil || exist == len(e.m.Publications) {
+		return err
+	}
+	err = errors.Newf("of the publications %s, %d exist on the source", strings.Join(e.m.Publications, ", "), exist)
+	return errors.WithHint(err, "if one was dropped while it was in use, its changes since are lost to the stream: "+
+		"run walferry cleanup and migrate anew; else correct --publication")
 }
 
 func publicationsExist(ctx context.Context, src *pgx.Conn, names []string) (n int, err error) {
@@ -286,8 +298,10 @@ func dropReplication(ctx context.Context, src *pgx.Conn, m *target.Migration) (d
 }
 
 // dropSlot drops a slot when it exists. A walsender that has just lost its client
-// may hold it for a moment, so it is waited for within the context's time.
+// may hold it for a moment, so it is waited for.
 func dropSlot(ctx context.Context, src *pgx.Conn, name string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
 	for {
 		tag, err := src.Exec(ctx, `
 			SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots

@@ -122,6 +122,19 @@ func TestEndToEnd_SecondSignalAborts(t *testing.T) {
 	pgtest.Compare(t, p.source, p.target)
 }
 
+// TestEndToEnd_PublicationDropped ends the stream: from 18 on the server itself would go on without its changes.
+func TestEndToEnd_PublicationDropped(t *testing.T) {
+	t.Parallel()
+	p := streamPair(t, `CREATE TABLE t (id int PRIMARY KEY)`)
+	m := start(t, p.args("stream", "--slot", p.slot(t), "--publication", "pub", "--retry-for", "1s")...)
+	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
+	pgtest.Exec(t, p.source, `DROP PUBLICATION pub`)
+	m.wait(1)
+	if !strings.Contains(m.stderr.String(), "of the publications pub, 0 exist") {
+		t.Errorf("it says:\n%s", m.stderr.String())
+	}
+}
+
 // TestEndToEnd_TwoAtOnce refuses the second instance and says who runs the first.
 func TestEndToEnd_TwoAtOnce(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,9 @@ func (e *engine) streamOnce(ctx context.Context) (*status.Summary, error) {
 		return nil, err
 	}
 	e.m.Slot, e.m.Publications = e.o.Slot, e.o.Publications
+	if err := e.requirePublications(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.ensureSlot(ctx); err != nil {
 		return nil, err
 	}

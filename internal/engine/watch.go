@@ -37,6 +37,7 @@ type watch struct {
 	caughtUpTo decoder.LSN // the source's position when the stream began
 	seen       decoder.LSN // the source's position at the last look
 	last       decoder.LSN
+	looks      int
 	ending     bool
 	rowByRow   []applier.RowByRow // as recorded
 }
@@ -90,6 +91,11 @@ func (w *watch) look(ctx context.Context) error {
 		v.LagBytes, v.AppliedLSN = lag, applied.String()
 		v.Transactions, v.Changes = stats.Transactions, stats.Inserts+stats.Updates+stats.Deletes+stats.Truncates
 	})
+	if w.looks++; w.looks%20 == 0 {
+		if err := w.requirePublications(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.recordRowByRow(ctx, stats.RowByRow); err != nil {
 		return err
 	}
