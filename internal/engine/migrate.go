@@ -26,23 +26,26 @@ func Migrate(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
 	if e.o.DryRun {
 		return &status.Summary{SchemaVersion: status.SchemaVersion, Name: o.Name, Method: string(e.o.Method), Status: "checked"}, nil
 	}
-	var summary *status.Summary
-	err := e.attempts(ctx, func(ctx context.Context) (err error) {
-		summary, err = e.migrate(ctx)
-		return err
-	})
-	return summary, err
+	return e.attempts(ctx, e.migrate)
+}
+
+// reach connects to both sides once: a wrong address is not retried.
+func (e *engine) reach(ctx context.Context) error {
+	defer e.close(ctx)
+	return e.open(ctx)
 }
 
 // attempts runs attempt until it succeeds, fails for good, or was retried for too
 // long. What a failed preparation left on the source is dropped then.
-func (e *engine) attempts(ctx context.Context, attempt func(context.Context) error) error {
+func (e *engine) attempts(ctx context.Context, attempt func(context.Context) (*status.Summary, error)) (summary *status.Summary, err error) {
 	patience, cancel := e.untilStopped(ctx) // a stop also ends the wait between attempts
 	defer cancel()
-	err := retry.Do(patience, retry.Policy{For: e.o.RetryFor}, e.o.Logger, func(_ context.Context, progress func()) error {
+	err = retry.Do(patience, retry.Policy{For: e.o.RetryFor}, e.o.Logger, func(_ context.Context, progress func()) error {
 		e.progressed = progress
 		for {
-			err := e.recordError(ctx, attempt(ctx))
+			var err error
+			summary, err = attempt(ctx)
+			err = e.recordError(ctx, err)
 			e.close(ctx)
 			if !errors.Is(err, errAgain) {
 				return err
@@ -50,7 +53,7 @@ func (e *engine) attempts(ctx context.Context, attempt func(context.Context) err
 		}
 	})
 	if err == nil {
-		return nil
+		return summary, nil
 	}
 	if ctx.Err() == nil && e.stopped() {
 		err = ErrStopped
@@ -58,7 +61,7 @@ func (e *engine) attempts(ctx context.Context, attempt func(context.Context) err
 	if e.m != nil && e.m.Phase == target.Preparing {
 		err = errors.CombineErrors(err, e.undo(ctx))
 	}
-	return err
+	return nil, err
 }
 
 // migrate is one attempt.

@@ -15,17 +15,10 @@ func Snapshot(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
 	o.Method, o.NoSchema = MethodDump, true
 	o.setDefaults()
 	e := &engine{o: o, command: target.Snapshot}
-	if err := e.open(ctx); err != nil {
-		e.close(ctx)
+	if err := e.reach(ctx); err != nil {
 		return nil, err
 	}
-	e.close(ctx)
-	var summary *status.Summary
-	err := e.attempts(ctx, func(ctx context.Context) (err error) {
-		summary, err = e.snapshotOnce(ctx)
-		return err
-	})
-	return summary, err
+	return e.attempts(ctx, e.snapshotOnce)
 }
 
 // snapshotOnce is one attempt of [Snapshot].

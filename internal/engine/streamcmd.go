@@ -19,17 +19,10 @@ func Stream(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
 		err := errors.New("which slot and publication to stream is not said")
 		return nil, errors.WithHint(err, "give --slot and --publication")
 	}
-	if err := e.open(ctx); err != nil {
-		e.close(ctx)
+	if err := e.reach(ctx); err != nil {
 		return nil, err
 	}
-	e.close(ctx)
-	var summary *status.Summary
-	err := e.attempts(ctx, func(ctx context.Context) (err error) {
-		summary, err = e.streamOnce(ctx)
-		return err
-	})
-	return summary, err
+	return e.attempts(ctx, e.streamOnce)
 }
 
 // streamOnce is one attempt of [Stream].
