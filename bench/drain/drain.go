@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/cockroachdb/errors"
 
 	"github.com/walferry/walferry/bench/internal/report"
+	"github.com/walferry/walferry/internal/pgbin"
 	"github.com/walferry/walferry/internal/rowdiff"
 )
 
@@ -142,11 +144,11 @@ func (s *scene) compare(ctx context.Context) error {
 
 // drainDecode lets the source decode and send, and forgets what comes.
 func drainDecode(ctx context.Context, s *scene, slot string) (report.Sample, error) {
-	path, err := findProgram("pg_recvlogical")
+	dir, err := pgbin.Client(ctx, 15)
 	if err != nil {
 		return report.Sample{}, err
 	}
-	p, err := startProgram(ctx, path, "-d", s.b.source.URI(sourceDatabase), "--slot="+slot, "--start", "--no-loop",
+	p, err := startProgram(ctx, filepath.Join(dir, "pg_recvlogical"), "-d", s.b.source.URI(sourceDatabase), "--slot="+slot, "--start", "--no-loop",
 		"-o", "proto_version=1", "-o", "publication_names="+publication, "--endpos="+s.end, "-f", os.DevNull)
 	if err != nil {
 		return report.Sample{}, err

@@ -7,9 +7,9 @@ import (
 	"github.com/cockroachdb/errors"
 )
 
-var clientPrograms = []string{"pg_dump", "pg_restore", "psql"}
+var clientPrograms = []string{"pg_dump", "pg_restore", "psql", "pg_recvlogical"}
 
-// Client returns a directory with pg_dump, pg_restore and psql of at least the
+// Client returns a directory with pg_dump, pg_restore, psql and pg_recvlogical of at least the
 // given major version: of those on the machine the oldest that suffices, because
 // what it writes is understood by the most servers. Safe for concurrent use,
 // also by several processes.

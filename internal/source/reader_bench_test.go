@@ -19,7 +19,7 @@ type endless struct {
 func newEndless() *endless {
 	body := binary.BigEndian.AppendUint64([]byte{'w'}, 0x16B374D848)
 	body = append(append(body, make([]byte, 16)...), bytes.Repeat([]byte{'x'}, 120)...)
-	return &endless{wire: bytes.Repeat(message('d', body), 1000)}
+	return &endless{wire: bytes.Repeat(message(body), 1000)}
 }
 
 func (e *endless) Read(p []byte) (int, error) {

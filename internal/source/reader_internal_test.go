@@ -21,8 +21,8 @@ type readerConn struct {
 
 func (c readerConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 
-func message(kind byte, body []byte) []byte {
-	return append(binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4)), body...)
+func message(body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{'d'}, uint32(len(body)+4)), body...)
 }
 
 func readerOf(r io.Reader) *reader {
@@ -40,12 +40,12 @@ func TestReader_CutsMessagesWhateverTheReadsReturn(t *testing.T) {
 			body[i] = byte(random.Uint32())
 		}
 		bodies = append(bodies, body)
-		wire = append(wire, message('d', body)...)
+		wire = append(wire, message(body)...)
 	}
 	for range 20000 {
 		body := bytes.Repeat([]byte{'x'}, random.IntN(300))
 		bodies = append(bodies, body)
-		wire = append(wire, message('d', body)...)
+		wire = append(wire, message(body)...)
 	}
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
 		"whole":        func(r io.Reader) io.Reader { return r },
@@ -96,7 +96,7 @@ func TestReader_RefusesImpossibleLengths(t *testing.T) {
 }
 
 func TestReader_AllocatesNothingPerMessage(t *testing.T) {
-	wire := bytes.Repeat(message('d', make([]byte, 150)), 2000)
+	wire := bytes.Repeat(message(make([]byte, 150)), 2000)
 	src := bytes.NewReader(nil)
 	r := readerOf(src)
 	if n := testing.AllocsPerRun(10, func() {
@@ -115,7 +115,7 @@ func TestStream_NamesTheTableOfAMessageThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	body := binary.BigEndian.AppendUint64([]byte{'w'}, 0x16B374D848)
 	body = append(append(body, make([]byte, 16)...), "Ipayload"...)
-	r := readerOf(iotest.OneByteReader(bytes.NewReader(message('d', append(body, make([]byte, 2000)...)))))
+	r := readerOf(iotest.OneByteReader(bytes.NewReader(message(append(body, make([]byte, 2000)...)))))
 	r.max = 1000
 	_, _, err := r.next()
 	s := &stream{options: StreamOptions{Describe: func(payload []byte) string { return "about " + string(payload[:8]) }}}
