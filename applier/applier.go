@@ -11,25 +11,25 @@ import (
 // Applier writes the transactions that it is handed to a target.
 //
 // Begin, Change, Commit, Message, Idle and Close are for one goroutine, the
-// receiving one; Run is for another one. The receiver waits while both batches are
-// full. Applied, Durable and Stats are safe for concurrent use.
+// receiving one; Run is for another one, and has one for each lane. The receiver
+// waits while both batches are full. Applied, Durable and Stats are safe for
+// concurrent use.
 type Applier struct {
 	options Options
 	few     int
 
-	// free holds the batches that nobody uses, ready the one that waits to be
-	// written. Between transactions the receiver takes the waiting one back to add
-	// to it, so it grows for as long as the writer is busy.
-	free  chan *batch
-	ready chan *batch
+	// queue is what the lanes have to write. The receiver adds to its last batch
+	// for as long as a lane is busy with an earlier one.
+	queue  *queue
+	routes *routes
 	// ended is closed when Run returns; failure holds its error then.
 	ended   chan struct{}
 	failure error
 	stopped atomic.Bool
 
 	receiver receiver
-	idle     idle
-	progress progress
+	idle     *idle
+	progress *progress
 }
 
 var _ decoder.Handler = (*Applier)(nil)
@@ -38,7 +38,7 @@ var _ decoder.Handler = (*Applier)(nil)
 type receiver struct {
 	// filling is the batch of the transaction that is being received, nil between
 	// transactions.
-	filling *batch
+	filling *parcel
 	// commitLSN is that of the transaction that is being received.
 	commitLSN decoder.LSN
 	// endLSN is that of the last transaction that was handed over.
@@ -48,27 +48,19 @@ type receiver struct {
 	closed    bool
 }
 
-// batches is how many there are: one is written while the next one is filled.
-const batches = 2
-
 // New returns an Applier. It starts nothing: call Run.
 func New(options Options) *Applier {
 	options = options.withDefaults()
-	a := &Applier{
-		options: options,
-		few:     fewChanges,
-		free:    make(chan *batch, batches),
-		// One place, so that the receiver never waits for a writer that is not
-		// full, and can take the batch back.
-		ready:    make(chan *batch, 1),
+	lanes := max(1, options.Lanes)
+	return &Applier{
+		options:  options,
+		few:      fewChanges,
+		queue:    newQueue(lanes),
+		routes:   &routes{of: options.Table},
 		ended:    make(chan struct{}),
-		idle:     idle{urgent: make(chan struct{}, 1)},
-		progress: progress{applied: options.Start, durable: options.Start},
+		idle:     newIdle(lanes),
+		progress: newProgress(&options, lanes),
 	}
-	for range batches {
-		a.free <- &batch{}
-	}
-	return a
 }
 
 // Begin implements [decoder.Handler].
@@ -92,19 +84,13 @@ func (a *Applier) Begin(tx *decoder.Transaction) error {
 	return nil
 }
 
-// take returns the waiting batch if it has room, else an empty one.
-func (a *Applier) take() (*batch, error) {
-	select {
-	case b := <-a.ready:
-		if b.size() < a.options.MaxBatchBytes {
-			return b, nil
-		}
-		// Nobody else sends: there is room.
-		a.ready <- b
-	default:
+// take returns the batch to add to.
+func (a *Applier) take() (*parcel, error) {
+	if b := a.queue.filling(a.options.MaxBatchBytes); b != nil {
+		return b, nil
 	}
 	select {
-	case b := <-a.free:
+	case b := <-a.queue.free:
 		return b, nil
 	case <-a.ended:
 		return nil, a.refusal()
@@ -129,9 +115,7 @@ func (a *Applier) Change(c *decoder.Change) error {
 	if b.size() < a.options.MaxBatchBytes {
 		return nil
 	}
-	if err := a.offer(b); err != nil {
-		return err
-	}
+	a.queue.publish(b, true)
 	b, err := a.take()
 	if err != nil {
 		return err
@@ -153,17 +137,8 @@ func (a *Applier) Commit(tx *decoder.Transaction) error {
 	}
 	b.commit(tx)
 	a.receiver.filling, a.receiver.endLSN = nil, tx.EndLSN
-	return a.offer(b)
-}
-
-// offer hands a batch to the writer.
-func (a *Applier) offer(b *batch) error {
-	select {
-	case a.ready <- b:
-		return nil
-	case <-a.ended:
-		return a.refusal()
-	}
+	a.queue.publish(b, false)
+	return nil
 }
 
 // Message implements [decoder.Handler]. Messages are not applied.
@@ -182,11 +157,8 @@ func (a *Applier) Close() {
 	if b := r.filling; b != nil {
 		r.filling = nil
 		b.dropOpen()
-		if len(b.transactions) > 0 && a.offer(b) != nil {
-			return
-		}
 	}
-	close(a.ready)
+	a.queue.close()
 }
 
 // refusal is the error of a call that comes too late, nil while input is welcome.

@@ -276,11 +276,11 @@ func TestApplier_EndedRefuses(t *testing.T) {
 
 func TestApplier_OptionsAreChecked(t *testing.T) {
 	t.Parallel()
-	err := applier.New(applier.Options{MaxBatchBytes: -1}).Run(t.Context())
+	err := applier.New(applier.Options{MaxBatchBytes: -1, Lanes: -1, LaneStarts: []decoder.LSN{1}}).Run(t.Context())
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Connect", "Checkpoint", "MaxBatchBytes"} {
+	for _, want := range []string{"Connect", "Checkpoint", "MaxBatchBytes", "Lanes is -1", "LaneStarts has 1"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
 		}

@@ -19,8 +19,10 @@ import (
 type batch struct {
 	// arena holds every value as it stands in a binary COPY: four bytes of
 	// length, then the bytes. The values of a tuple follow each other.
-	arena        []byte
-	values       []value
+	arena  []byte
+	values []value
+	// images are tuples that a lane has put together.
+	images       []value
 	changes      []change
 	transactions []transaction
 	truncations  []truncation
@@ -49,8 +51,8 @@ type change struct {
 	forms forms
 	// relation indexes batch.relations; of a TRUNCATE, batch.truncations.
 	relation int32
-	// old and new index the first value of a tuple in batch.values. Both tuples
-	// have as many values as the relation has columns.
+	// old and new are the tuples, to be read with batch.value. Both have as many
+	// values as the relation has columns.
 	old, new int32
 }
 
@@ -197,6 +199,15 @@ func (b *batch) addTuple(tuple decoder.Tuple, stored *change) {
 			}
 		}
 	}
+}
+
+// value returns the i-th value of a tuple, which is the index of its first one in
+// values, or the complement of one in images.
+func (b *batch) value(tuple int32, i int) value {
+	if tuple < 0 {
+		return b.images[int(^tuple)+i]
+	}
+	return b.values[int(tuple)+i]
 }
 
 // data returns a value's bytes, nil when it has none. They stay valid until the

@@ -14,23 +14,27 @@ import (
 // over: another instance applies this migration now, and this one must stop.
 var ErrFenced = errors.New("taken over by another instance")
 
-// Checkpointer records progress on the target. It is called by one goroutine.
+// Checkpointer records progress on the target. Every lane calls it in a goroutine of
+// its own, with its own connection.
 type Checkpointer interface {
-	// Save records, on conn and in its open transaction, that everything up to
-	// c.EndLSN is contained. It must neither commit nor roll back. It fails with
+	// Save records, on conn and in its open transaction, that everything of the lane
+	// c.Lane up to c.EndLSN is contained. It must neither commit nor roll back. It fails with
 	// ErrFenced when another instance took over.
 	Save(ctx context.Context, conn *pgx.Conn, c Checkpoint) error
 }
 
 // Checkpoint is what a target transaction contains of the source.
 type Checkpoint struct {
+	// Lane is the number of the lane, from 0. Lanes have checkpoints of their own.
+	Lane int
 	// EndLSN is where a restart resumes: everything that committed before it is contained.
 	EndLSN decoder.LSN
 	// CommitLSN and CommitTime are those of the last contained transaction that
 	// this Run applied; zero when there was none.
 	CommitLSN  decoder.LSN
 	CommitTime time.Time
-	// Transactions and Changes count what was applied since the last checkpoint.
+	// Transactions and Changes count what was applied since the lane's last checkpoint.
+	// Lane 0 counts the transactions of all.
 	Transactions int64
 	Changes      int64
 	// Missed counts, since the last checkpoint, what found no row on the target.

@@ -72,8 +72,8 @@ func (r *copyReader) fill() {
 
 // arena appends a row whose bytes are those of the batch.
 func (r *copyReader) arena(c *change) {
-	last := r.batch.values[int(c.new)+len(r.columns)-1]
-	first := r.batch.values[c.new]
+	last := r.batch.value(c.new, len(r.columns)-1)
+	first := r.batch.value(c.new, 0)
 	r.buffer = binary.BigEndian.AppendUint16(r.buffer, uint16(len(r.columns)))
 	r.buffer = append(r.buffer, r.batch.arena[first.offset-4:last.offset+uint32(last.size)]...)
 }
@@ -109,9 +109,9 @@ func (r *copyReader) text(c *change) {
 
 func (r *copyReader) value(c *change, column param) value {
 	if column.old {
-		return r.batch.values[int(c.old)+column.column]
+		return r.batch.value(c.old, column.column)
 	}
-	return r.batch.values[int(c.new)+column.column]
+	return r.batch.value(c.new, column.column)
 }
 
 // escapes holds what follows the backslash for the bytes that COPY needs escaped.
@@ -141,6 +141,9 @@ func (l *lane) copyRows(ctx context.Context, table string, r *copyReader, then s
 		sql += "; " + then
 	}
 	tag, err := l.conn.PgConn().CopyFrom(ctx, r, l.withControl(sql))
-	l.copyBuffer = r.buffer
+	if err == nil {
+		// After an error the connection may still be reading.
+		l.copyBuffer = r.buffer
+	}
 	return tag, err
 }

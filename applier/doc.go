@@ -12,6 +12,12 @@
 // at whatever moment, a restart from the checkpoint repeats nothing and misses
 // nothing.
 //
+// Lanes write at the same time, each the tables of its own, with its own connection
+// and its own checkpoint (see [Options].Lanes). All read the same batches. They commit
+// independently, so a run that is killed leaves them at different positions; each
+// skips what it has when the stream begins again at the least. A TRUNCATE of several
+// tables is done by each lane for its own, in the order of the source.
+//
 // Several source transactions share one target commit when they are there, and a
 // single one does not wait for others. A source transaction that is larger than a
 // batch flows in pieces through one target transaction.

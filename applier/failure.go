@@ -92,7 +92,7 @@ func (p *plan) describe(b *batch, c *change) string {
 		if n > 0 {
 			s.WriteString(", ")
 		}
-		v := b.values[int(first)+i]
+		v := b.value(first, i)
 		s.WriteString(p.relation.Columns[i].Name + " = " + show(b.data(v), v.kind))
 	}
 	if s.Len() == 0 {

@@ -2,6 +2,7 @@ package applier
 
 import (
 	"hash/maphash"
+	"math"
 
 	"github.com/walferry/walferry/decoder"
 )
@@ -27,7 +28,7 @@ type fold struct {
 // place is a key, and the row that has it now.
 type place struct {
 	hash uint64
-	// tuple indexes the first value of a tuple with this key.
+	// tuple is one with this key.
 	tuple int32
 	// row indexes fold.rows, or is one of the constants below.
 	row int32
@@ -110,7 +111,7 @@ func (f *fold) reset(b *batch, p *plan, changes int) {
 func (f *fold) place(tuple int32) *place {
 	hash := uint64(0)
 	for _, i := range f.plan.key {
-		hash = hash*31 + maphash.Bytes(f.seed, f.batch.data(f.batch.values[int(tuple)+i]))
+		hash = hash*31 + maphash.Bytes(f.seed, f.batch.data(f.batch.value(tuple, i)))
 	}
 	mask := uint64(len(f.slots) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
@@ -128,7 +129,7 @@ func (f *fold) place(tuple int32) *place {
 
 func (f *fold) sameKey(one, other int32) bool {
 	for _, i := range f.plan.key {
-		if !f.batch.equal(f.batch.values[int(one)+i], f.batch.values[int(other)+i]) {
+		if !f.batch.equal(f.batch.value(one, i), f.batch.value(other, i)) {
 			return false
 		}
 	}
@@ -214,7 +215,7 @@ func (f *fold) update(c change) bool {
 }
 
 // noTuple stands for the tuple of a row that the batch has not given values.
-const noTuple = -1
+const noTuple = math.MinInt32
 
 // merge makes c's new tuple the row's, with what c left unchanged taken from the
 // tuple before, and key columns from c's old tuple.
@@ -226,22 +227,22 @@ func (f *fold) merge(r *foldedRow, c change, before int32) {
 	b, columns := f.batch, len(f.plan.columns)
 	image := r.net.new
 	if !r.merged {
-		image = int32(len(b.values))
-		b.values = append(b.values, b.values[c.new:int(c.new)+columns]...)
+		image = ^int32(len(b.images))
+		b.images = append(b.images, b.values[c.new:int(c.new)+columns]...)
 	}
 	unchanged := false
 	for i := range columns {
-		v := b.values[int(c.new)+i]
+		v := b.value(c.new, i)
 		if v.kind == decoder.Unchanged {
 			switch {
 			case f.plan.columns[i].key && c.oldKind != decoder.OldNone:
-				v = b.values[int(c.old)+i]
+				v = b.value(c.old, i)
 			case before != noTuple:
-				v = b.values[int(before)+i]
+				v = b.value(before, i)
 			}
 		}
 		unchanged = unchanged || v.kind == decoder.Unchanged
-		b.values[int(image)+i] = v
+		b.images[int(^image)+i] = v
 	}
 	r.net.new, r.net.unchanged, r.net.scattered, r.merged = image, unchanged, true, true
 }

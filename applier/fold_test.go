@@ -115,7 +115,7 @@ func foldPlan(relation *decoder.Relation) *plan {
 
 // apply does to a target what the net changes say.
 func (m model) apply(t *rapid.T, b *batch, p *plan, s *changeset) {
-	read := func(tuple int32, i int) string { return string(b.data(b.values[int(tuple)+i])) }
+	read := func(tuple int32, i int) string { return string(b.data(b.value(tuple, i))) }
 	keyOf := func(tuple int32) [2]string { return [2]string{read(tuple, 0), read(tuple, 1)} }
 	take := func(c *change, tuple int32) [4]string {
 		row, exists := m[keyOf(tuple)]
@@ -149,7 +149,7 @@ func (m model) apply(t *rapid.T, b *batch, p *plan, s *changeset) {
 		c := &s.inserts[i]
 		var row [4]string
 		for i := range row {
-			if b.values[int(c.new)+i].kind != decoder.Text {
+			if b.value(c.new, i).kind != decoder.Text {
 				t.Fatalf("an insert lacks column %d", i)
 			}
 			row[i] = read(c.new, i)

@@ -44,7 +44,7 @@ func (b *batch) columnForms(part []int32, columns int) ([]decoder.ValueKind, boo
 
 func (b *batch) addForms(kinds []decoder.ValueKind, tuple int32) bool {
 	for i := range kinds {
-		switch kind := b.values[int(tuple)+i].kind; {
+		switch kind := b.value(tuple, i).kind; {
 		case kind != decoder.Text && kind != decoder.Binary:
 		case kinds[i] == 0:
 			kinds[i] = kind

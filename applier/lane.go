@@ -16,6 +16,8 @@ import (
 // lane is one target connection and what is under way on it. One goroutine uses it.
 type lane struct {
 	options *Options
+	number  int
+	routes  *routes
 	conn    *pgx.Conn
 	plans   map[*decoder.Relation]*plan
 	missed  map[string]*Missed
@@ -49,12 +51,15 @@ type lane struct {
 	open, continued bool
 	done            int
 	// pending counts what the open transaction holds, committed what Applier.progress
-	// does not know yet.
-	pending, committed Stats
-	// endLSN is that of the last transaction that was written whole.
-	endLSN decoder.LSN
-	// last is the last checkpoint.
-	last Checkpoint
+	// does not know yet, owed what had nothing for this lane and awaits a checkpoint.
+	pending, committed, owed Stats
+	// view is what the lane reads of a batch.
+	view batch
+	// reached is the last transaction that was dealt with whole.
+	reached Checkpoint
+	// last is the last checkpoint, savedAt when it was saved.
+	last    Checkpoint
+	savedAt time.Time
 }
 
 // tuning keeps the planner at the index. Tables here grow from nothing without
@@ -63,12 +68,16 @@ type lane struct {
 const tuning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 	SET enable_material = off; SET jit = off; SET temp_buffers = '32MB'`
 
-func openLane(ctx context.Context, options *Options, few int) (*lane, error) {
+func openLane(ctx context.Context, number int, options *Options, routes *routes, few int) (*lane, error) {
 	conn, err := options.Connect(ctx)
 	if err != nil {
 		return nil, errors.Wrap(err, "connect to the target")
 	}
-	l := &lane{few: few, last: Checkpoint{EndLSN: options.Start}, options: options, conn: conn, plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{}}
+	l := &lane{
+		options: options, number: number, routes: routes, conn: conn, few: few,
+		plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{},
+		last: Checkpoint{EndLSN: options.start(number)},
+	}
 	if _, err := conn.Exec(ctx, tuning); err != nil {
 		return nil, errors.CombineErrors(errors.Wrap(err, "prepare the session on the target"), l.close(ctx))
 	}
@@ -83,7 +92,7 @@ func openLane(ctx context.Context, options *Options, few int) (*lane, error) {
 	if err := l.durability.open(ctx, conn); err != nil {
 		return nil, errors.CombineErrors(err, l.close(ctx))
 	}
-	l.durability.durable = options.Start
+	l.durability.durable = options.start(number)
 	return l, nil
 }
 
@@ -115,25 +124,51 @@ func (l *lane) apply(ctx context.Context, b *batch, idleLSN func(endLSN decoder.
 		if err := l.write(ctx, b, l.done, complete); err != nil {
 			return err
 		}
-		last := &b.transactions[complete-1]
-		l.endLSN = last.endLSN
-		l.pending.Transactions += int64(complete - l.done)
-		l.pending.CommitTime = last.commitTime
-		if err := l.commit(ctx, Checkpoint{
-			EndLSN:     max(last.endLSN, idleLSN(last.endLSN)),
-			CommitLSN:  last.commitLSN,
-			CommitTime: last.commitTime,
-		}, !more()); err != nil {
+		if err := l.finish(ctx, &b.transactions[complete-1], l.uncontained(b.transactions[l.done:complete]), idleLSN, more); err != nil {
 			return err
 		}
 		l.done, l.continued = complete, false
 	}
 	if complete < len(b.transactions) {
-		if err := l.write(ctx, b, complete, len(b.transactions)); err != nil {
-			return err
+		return l.write(ctx, b, complete, len(b.transactions))
+	}
+	return nil
+}
+
+// uncontained is how many of the transactions were not on the target at the start.
+func (l *lane) uncontained(transactions []transaction) (n int64) {
+	start := l.options.start(l.number)
+	for i := range transactions {
+		if transactions[i].commitLSN >= start {
+			n++
 		}
 	}
-	l.done = 0
+	return n
+}
+
+// owedInterval is the time between two checkpoints of a lane that has nothing to
+// write while others have.
+const owedInterval = 200 * time.Millisecond
+
+// finish commits what was written of n transactions up to last. When that is nothing
+// for this lane, it does so now and then.
+func (l *lane) finish(ctx context.Context, last *transaction, n int64, idleLSN func(decoder.LSN) decoder.LSN, more func() bool) error {
+	reached := Checkpoint{EndLSN: last.endLSN, CommitLSN: last.commitLSN, CommitTime: last.commitTime}
+	if l.number == 0 {
+		l.pending.Transactions += n
+	}
+	spare := l.options.Lanes > 1 && !l.open
+	if spare && (reached.EndLSN <= l.last.EndLSN || time.Since(l.savedAt) < owedInterval) {
+		l.owed.add(&l.pending)
+		l.pending, l.reached = Stats{}, reached
+		return nil
+	}
+	c := reached
+	c.EndLSN = max(last.endLSN, idleLSN(last.endLSN))
+	if err := l.commit(ctx, c, !spare && !more()); err != nil {
+		return err
+	}
+	l.reached = reached
 	return nil
 }
 
@@ -180,10 +215,11 @@ func (l *lane) sharesTable() bool {
 func (l *lane) plan(ctx context.Context, r *decoder.Relation, newest decoder.LSN) (*plan, error) {
 	p := l.plans[r]
 	if p == nil {
-		var err error
-		if p, err = newPlan(ctx, l.options, r); err != nil {
+		route, err := l.route(ctx, r)
+		if err != nil {
 			return nil, err
 		}
+		p = newPlan(r, route)
 		l.keep(p)
 	}
 	if p.table == nil && !p.skips(newest) {
@@ -225,7 +261,7 @@ func (l *lane) keep(p *plan) {
 // commit saves the checkpoint and commits the open transaction. If wait is false, it
 // need not be durable yet.
 func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
-	c.Transactions, c.Changes = l.pending.Transactions, l.pending.changes()
+	c.Lane, c.Transactions, c.Changes = l.number, l.pending.Transactions+l.owed.Transactions, l.pending.changes()
 	for _, m := range l.missed {
 		if m.Updates+m.Deletes > 0 {
 			c.Missed = append(c.Missed, *m)
@@ -247,14 +283,15 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
 	}
 	l.open, l.savepoint = false, false
-	if l.pending.Transactions > 0 {
+	if l.pending.Transactions > 0 || l.pending.changes() > 0 {
 		l.pending.Commits = 1
 	}
+	l.committed.add(&l.owed)
 	l.committed.add(&l.pending)
-	l.pending = Stats{}
+	l.pending, l.owed = Stats{}, Stats{}
 	l.staging.transaction++
 	c.Missed = nil
-	l.last = c
+	l.last, l.savedAt = c, time.Now()
 	return nil
 }
 

@@ -50,12 +50,8 @@ const (
 	identityRow
 )
 
-// newPlan asks for the relation's route.
-func newPlan(ctx context.Context, options *Options, r *decoder.Relation) (*plan, error) {
-	route, err := options.Table(ctx, r)
-	if err != nil {
-		return nil, errors.Wrapf(err, "decide about table %s.%s", r.Namespace, r.Name)
-	}
+// newPlan returns the plan of a relation that takes a route.
+func newPlan(r *decoder.Relation, route Route) *plan {
 	p := &plan{relation: r, route: route}
 	if p.route.Namespace == "" {
 		p.route.Namespace = r.Namespace
@@ -63,7 +59,7 @@ func newPlan(ctx context.Context, options *Options, r *decoder.Relation) (*plan,
 	if p.route.Name == "" {
 		p.route.Name = r.Name
 	}
-	return p, nil
+	return p
 }
 
 // skips reports whether the changes of a transaction are dropped.

@@ -14,7 +14,8 @@ type Stats struct {
 	// Transactions counts source transactions.
 	Transactions int64
 	// Inserts, Updates, Deletes and Truncates count the source's changes that were
-	// applied; skipped ones are not counted.
+	// applied; skipped ones are not counted, a TRUNCATE once in each lane that
+	// applied it.
 	Inserts, Updates, Deletes, Truncates int64
 	// Retries counts target transactions that were rolled back and written again, for
 	// a deadlock, a serialization failure or a lock timeout.
@@ -22,9 +23,9 @@ type Stats struct {
 	// MissedUpdates and MissedDeletes found no row on the target.
 	MissedUpdates, MissedDeletes int64
 	// RowByRow are the tables whose changes cannot be written as sets, which is slower.
-	// It must not be modified.
 	RowByRow []RowByRow
-	// CommitTime is when the source committed the last transaction that was applied.
+	// CommitTime is when the source committed the last transaction that was applied,
+	// in the lane where that was earliest.
 	CommitTime time.Time
 }
 
@@ -38,35 +39,63 @@ type RowByRow struct {
 
 // progress is what other goroutines may read.
 type progress struct {
-	mu      sync.Mutex
-	stats   Stats
-	applied decoder.LSN
-	durable decoder.LSN
+	mu    sync.Mutex
+	stats Stats
+	lanes []laneProgress
 }
 
-// Applied returns the end of what has been committed on the target: everything
-// before it is there, but a crash of the target may still lose it. Options.Start
-// until the first commit.
+type laneProgress struct {
+	applied, durable decoder.LSN
+	commitTime       time.Time
+	rowByRow         []RowByRow
+}
+
+func newProgress(options *Options, lanes int) *progress {
+	p := &progress{lanes: make([]laneProgress, lanes)}
+	for i := range p.lanes {
+		p.lanes[i].applied, p.lanes[i].durable = options.start(i), options.start(i)
+	}
+	return p
+}
+
+// Applied returns the end of what has been committed on the target, in all lanes:
+// everything before it is there, but a crash of the target may still lose it.
+// Options.Start until the first commit.
 func (a *Applier) Applied() decoder.LSN {
-	a.progress.mu.Lock()
-	defer a.progress.mu.Unlock()
-	return a.progress.applied
+	return a.progress.least(func(l *laneProgress) decoder.LSN { return l.applied })
 }
 
-// Durable returns the end of what a crash of the target cannot lose. This is what
-// may be reported to the source as flushed. Options.Start until the first
+// Durable returns the end of what a crash of the target cannot lose, in all lanes.
+// This is what may be reported to the source as flushed. Options.Start until the first
 // commit.
 func (a *Applier) Durable() decoder.LSN {
-	a.progress.mu.Lock()
-	defer a.progress.mu.Unlock()
-	return a.progress.durable
+	return a.progress.least(func(l *laneProgress) decoder.LSN { return l.durable })
+}
+
+func (p *progress) least(of func(*laneProgress) decoder.LSN) decoder.LSN {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	least := of(&p.lanes[0])
+	for i := range p.lanes {
+		least = min(least, of(&p.lanes[i]))
+	}
+	return least
 }
 
 // Stats returns what has been committed so far.
 func (a *Applier) Stats() Stats {
-	a.progress.mu.Lock()
-	defer a.progress.mu.Unlock()
-	return a.progress.stats
+	p := a.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	for i := range p.lanes {
+		l := &p.lanes[i]
+		s.RowByRow = append(s.RowByRow, l.rowByRow...)
+		if s.CommitTime.IsZero() || !l.commitTime.IsZero() && l.commitTime.Before(s.CommitTime) {
+			s.CommitTime = l.commitTime
+		}
+	}
+	return s
 }
 
 // advance takes over what a lane has committed.
@@ -75,8 +104,10 @@ func (p *progress) advance(l *lane) {
 	defer p.mu.Unlock()
 	p.stats.add(&l.committed)
 	l.committed = Stats{}
-	p.stats.RowByRow = l.rowByRow
-	p.applied, p.durable = l.last.EndLSN, l.durability.durable
+	p.lanes[l.number] = laneProgress{
+		applied: l.last.EndLSN, durable: l.durability.durable,
+		commitTime: l.last.CommitTime, rowByRow: l.rowByRow,
+	}
 }
 
 // add counts b into s.
@@ -90,9 +121,6 @@ func (s *Stats) add(b *Stats) {
 	s.Retries += b.Retries
 	s.MissedUpdates += b.MissedUpdates
 	s.MissedDeletes += b.MissedDeletes
-	if !b.CommitTime.IsZero() {
-		s.CommitTime = b.CommitTime
-	}
 }
 
 // changes is how many changes are counted.

@@ -83,12 +83,17 @@ func TestApplier_RandomHistories(t *testing.T) {
 				name           string
 				setFrom, batch int
 				binary         bool
+				lanes          int
 			}{
-				{"row by row", never, 0, false},
-				{"all as sets", 1, 0, false},
-				{"sets of some, in batches", 3, 200_000, true},
-				{"in pieces", 1, 5000, false},
+				{"row by row", never, 0, false, 1},
+				{"all as sets", 1, 0, false, 1},
+				{"sets of some, in batches", 3, 200_000, true, 1},
+				{"in pieces", 1, 5000, false, 1},
+				{"2 lanes", 3, 0, true, 2},
+				{"8 lanes, in pieces", 2, 5000, false, 8},
+				{"8 lanes, in batches", 3, 200_000, true, 8},
 			} {
+				replica.options.Lanes = mode.lanes
 				replica.reset(t, randomTables...)
 				replica.setFrom, replica.options.MaxBatchBytes, replica.binary = mode.setFrom, mode.batch, mode.binary
 				if stats := replica.mustFollow(t); stats.MissedDeletes+stats.MissedUpdates > 0 {

@@ -16,9 +16,10 @@ const (
 
 // write applies a batch, again after an error that others caused and that passes.
 func (a *Applier) write(ctx context.Context, l *lane, b *batch) error {
+	more := func() bool { return a.queue.waiting(l.number) }
 	pause := firstPause
 	for try := 1; ; try++ {
-		err := l.apply(ctx, b, a.idle.end, a.waiting)
+		err := l.apply(ctx, b, a.idle.end, more)
 		// What an earlier batch wrote into the open transaction is no longer at hand.
 		if err == nil || l.continued || !passes(err) || try == mostTries {
 			return err

@@ -300,17 +300,19 @@ func TestApplier_Replay(t *testing.T) {
 				setFrom int
 				batch   int
 				binary  bool
+				lanes   int
 			}{
-				{"row by row", never, 0, false},
-				{"as sets", 1, 0, false},
-				{"binary", 2, 0, true},
-				{"in pieces", 1, 300, false},
+				{"row by row", never, 0, false, 1},
+				{"as sets", 1, 0, false, 1},
+				{"binary", 2, 0, true, 1},
+				{"in pieces", 1, 300, false, 1},
+				{"in pieces and lanes", 2, 400, false, 3},
 			} {
 				t.Run(mode.name, func(t *testing.T) {
 					r.reset(t, c.schema...)
 					// The caller asks for binary values only where the types are the same.
 					r.binary = mode.binary && len(c.target) == 0
-					r.setFrom, r.options.MaxBatchBytes = mode.setFrom, mode.batch
+					r.setFrom, r.options.MaxBatchBytes, r.options.Lanes = mode.setFrom, mode.batch, mode.lanes
 					pgtest.Exec(t, r.target, c.target...)
 					stats, err := r.follow(t)
 					if err != nil {

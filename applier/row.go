@@ -109,7 +109,7 @@ func (w *rowWriter) bind(c *change, s *shape) {
 		if param.old {
 			first = c.old
 		}
-		v := w.batch.values[int(first)+param.column]
+		v := w.batch.value(first, param.column)
 		format := int16(pgtype.TextFormatCode)
 		if v.kind == decoder.Binary {
 			format = pgtype.BinaryFormatCode

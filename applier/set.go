@@ -289,7 +289,7 @@ func (w *setWriter) sort(changes []change, old bool) {
 			first, second = a.old, b.old
 		}
 		for _, i := range w.plan.key {
-			x, y := w.batch.data(w.batch.values[int(first)+i]), w.batch.data(w.batch.values[int(second)+i])
+			x, y := w.batch.data(w.batch.value(first, i)), w.batch.data(w.batch.value(second, i))
 			if order := compareKeys(x, y, w.plan.columns[i].sortsByLength(w.forms[i])); order != 0 {
 				return order
 			}

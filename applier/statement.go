@@ -233,7 +233,7 @@ func (p *plan) shapeFor(b *batch, c *change) *shape {
 	}
 	if c.op != decoder.Insert && p.identity == identityRow {
 		for i := range p.columns {
-			if b.values[int(c.old)+i].kind == decoder.Null {
+			if b.value(c.old, i).kind == decoder.Null {
 				on(null, i)
 			}
 		}
@@ -279,7 +279,7 @@ func (p *plan) newShape(op byte, set []byte, old bool, null []byte) *shape {
 func (p *plan) present(b *batch, c *change, set []byte) (moves, sets bool) {
 	for i := range p.columns {
 		column := &p.columns[i]
-		if column.generated || b.values[int(c.new)+i].kind == decoder.Unchanged {
+		if column.generated || b.value(c.new, i).kind == decoder.Unchanged {
 			continue
 		}
 		if column.key || column.identityAlways {
@@ -298,7 +298,7 @@ func (p *plan) present(b *batch, c *change, set []byte) (moves, sets bool) {
 func (p *plan) keeps(b *batch, c *change, i int) bool {
 	known := c.oldKind == decoder.OldFull || c.oldKind == decoder.OldKey && p.relation.Columns[i].Key
 	if known {
-		return b.equal(b.values[int(c.old)+i], b.values[int(c.new)+i])
+		return b.equal(b.value(c.old, i), b.value(c.new, i))
 	}
 	// Without an old tuple no column of the replica identity has changed.
 	return p.relation.Columns[i].Key
