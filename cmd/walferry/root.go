@@ -120,6 +120,11 @@ func (a *app) connection() (engine.Connection, *term.Display, error) {
 	if c.Logger, err = a.logger(display); err != nil {
 		return c, nil, errors.CombineErrors(err, display.Close())
 	}
+	for _, info := range []*conninfo.Info{c.Source, c.Target} {
+		for _, key := range info.Ignored() {
+			c.Logger.Warn("a parameter of the connection string has no effect", "side", info.Side(), "parameter", key)
+		}
+	}
 	c.Progress = func(p status.Progress) { display.Show(p) }
 	return c, display, nil
 }

@@ -50,8 +50,7 @@ func (i *Info) Connect(ctx context.Context, opts ...Option) (*pgx.Conn, error) {
 		return nil, i.explain(err)
 	}
 	if err := i.pin(ctx, conn.PgConn(), o); err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
-		return nil, err
+		return nil, errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx)))
 	}
 	return conn, nil
 }
@@ -67,8 +66,7 @@ func (i *Info) ConnectReplication(ctx context.Context, opts ...Option) (*pgconn.
 		return nil, i.explain(err)
 	}
 	if err := i.pin(ctx, conn, o); err != nil {
-		_ = conn.Close(context.WithoutCancel(ctx))
-		return nil, err
+		return nil, errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx)))
 	}
 	return conn, nil
 }
