@@ -55,6 +55,40 @@ func TestEndToEnd_StreamToAnEnd(t *testing.T) {
 	}
 }
 
+// TestEndToEnd_StreamCreatesTheSlot with --create-slot, goes on with it, refuses to
+// make it anew behind a checkpoint, and cleans it up.
+func TestEndToEnd_StreamCreatesTheSlot(t *testing.T) {
+	t.Parallel()
+	const table = `CREATE TABLE t (id int PRIMARY KEY, v text)`
+	p := simplePair(t, table, `CREATE PUBLICATION pub FOR TABLE t`)
+	pgtest.Exec(t, p.target, table)
+	args := p.args("stream", "--slot", "made_"+pgtest.Query(t, p.source, `SELECT oid FROM pg_database WHERE datname = current_database()`)[0][0],
+		"--publication", "pub", "--create-slot")
+	m := start(t, args...)
+	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
+	pgtest.Exec(t, p.source, `INSERT INTO t VALUES (1, 'a')`)
+	pgtest.Eventually(t, "the row arrives", func() bool { return pgtest.Query(t, p.target, `SELECT count(*) FROM t`)[0][0] == "1" })
+	m.signal(syscall.SIGINT)
+	m.wait(3)
+	pgtest.Exec(t, p.source, `INSERT INTO t VALUES (2, 'b')`)
+	run(t, 0, append(args, "--endpos", p.lsn(t))...)
+	pgtest.Compare(t, p.source, p.target)
+	pgtest.Exec(t, p.source, `SELECT pg_drop_replication_slot('`+p.slot(t)+`')`)
+	failed := run(t, 1, args...)
+	if !strings.Contains(failed.stderr.String(), "holds a checkpoint of it") {
+		t.Errorf("it says:\n%s", failed.stderr.String())
+	}
+	run(t, 0, p.args("cleanup", "--yes")...)
+	m = start(t, args...)
+	pgtest.Eventually(t, "the stream runs again", func() bool { return m.running() && p.phase(t) == "streaming" })
+	m.signal(syscall.SIGINT)
+	m.wait(3)
+	run(t, 0, p.args("cleanup", "--yes")...)
+	if left := pgtest.Query(t, p.source, `SELECT slot_name FROM pg_replication_slots WHERE database = current_database()`); len(left) > 0 {
+		t.Errorf("cleanup left %v", left)
+	}
+}
+
 // TestEndToEnd_ErrorOfTheData stops with the table, the key and the LSN, keeps the
 // checkpoint, and goes on once the row is repaired.
 func TestEndToEnd_ErrorOfTheData(t *testing.T) {
