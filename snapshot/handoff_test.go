@@ -51,6 +51,10 @@ func TestRun_HandoffAfterALostSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.close(t)
+	pgtest.Eventually(t, "the exporter's session ends", func() bool {
+		return pgtest.Query(t, source, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND backend_type = 'walsender'`)[0][0] == "0"
+	})
 	if err := snapshot.Run(t.Context(), o, table("b")); !errors.Is(err, snapshot.ErrSnapshotLost) {
 		t.Fatalf("with the first snapshot gone: %v", err)
 	}
