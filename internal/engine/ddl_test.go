@@ -1,0 +1,35 @@
+package engine_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/walferry/walferry/internal/pgtest"
+)
+
+// hinted finds the statement in the hint of an error.
+var hinted = regexp.MustCompile(`(?m)^walferry: hint: .*?((?:ALTER|CREATE) TABLE [^;]*)`)
+
+// TestEndToEnd_ColumnAddedOnTheSource stops at the change with the SQL to run, and
+// goes on after it was run: nothing is lost in between.
+func TestEndToEnd_ColumnAddedOnTheSource(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE "T one" (id int PRIMARY KEY, v text)`, `INSERT INTO "T one" VALUES (1, 'before')`)
+	m := start(t, p.args("migrate")...)
+	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
+	pgtest.Exec(t, p.source, `INSERT INTO "T one" VALUES (2, 'before')`,
+		`ALTER TABLE "T one" ADD COLUMN "new Column" numeric(12,2)`,
+		`INSERT INTO "T one" VALUES (3, 'after', 4.50)`, `UPDATE "T one" SET "new Column" = 1 WHERE id = 1`)
+	m.wait(1)
+	statement := hinted.FindStringSubmatch(m.stderr.String())
+	if statement == nil || !strings.Contains(statement[1], `"new Column"`) {
+		t.Fatalf("no statement to run in:\n%s", m.stderr.String())
+	}
+	if got := pgtest.Query(t, p.target, `SELECT count(*) FROM "T one"`)[0][0]; got != "2" {
+		t.Errorf("%s rows before the change, want 2", got)
+	}
+	pgtest.Exec(t, p.target, statement[1])
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target)
+}
