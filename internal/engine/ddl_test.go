@@ -33,3 +33,25 @@ func TestEndToEnd_ColumnAddedOnTheSource(t *testing.T) {
 	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
 	pgtest.Compare(t, p.source, p.target)
 }
+
+// TestEndToEnd_PartitionAddedOnTheSource stops naming the partition that the target
+// lacks; once it is there, its rows come, those from before its ATTACH included.
+func TestEndToEnd_PartitionAddedOnTheSource(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE parts (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+		CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (MINVALUE) TO ('2025-01-01');
+		INSERT INTO parts SELECT i, '2024-01-01' FROM generate_series(1, 100) i`)
+	m := start(t, p.args("migrate")...)
+	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
+	const partition = `CREATE TABLE parts_high (id int, day date, PRIMARY KEY (id, day))`
+	pgtest.Exec(t, p.source, partition, `INSERT INTO parts_high SELECT i, '2026-01-01'::date FROM generate_series(1, 50) i`,
+		`ALTER TABLE parts ATTACH PARTITION parts_high FOR VALUES FROM ('2025-01-01') TO (MAXVALUE)`,
+		`INSERT INTO parts VALUES (1000, '2026-01-01'); UPDATE parts SET day = '2026-02-02' WHERE id = 77; DELETE FROM parts WHERE id = 8`)
+	m.wait(1)
+	if !strings.Contains(m.stderr.String(), "parts_high") {
+		t.Errorf("the error does not name the partition:\n%s", m.stderr.String())
+	}
+	pgtest.Exec(t, p.target, partition, `ALTER TABLE parts ATTACH PARTITION parts_high FOR VALUES FROM ('2025-01-01') TO (MAXVALUE)`)
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	pgtest.Compare(t, p.source, p.target)
+}
