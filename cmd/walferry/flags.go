@@ -43,6 +43,7 @@ func streamFlags(cmd *cobra.Command, o *engine.StreamOptions) {
 	f.StringArrayVar(&o.Publications, "publication", nil, "use this existing publication (repeatable)")
 	f.Var(choice((*string)(&o.Binary), "auto", "on", "off"), "binary", "values on the wire in binary: auto, on, off")
 	f.Var(choice((*string)(&o.Streaming), "auto", "on", "off"), "streaming", "receive large transactions while they run: auto, on, off")
+	f.IntVar(&o.ApplyJobs, "apply-jobs", 1, "connections that apply changes at once, each some of the tables; with one, readers of the target see whole transactions")
 	f.StringVar(&o.SpillDir, "spill-dir", "", "where transactions wait that are received while they run and do not fit into memory (default: the system's temporary directory)")
 	f.Var((*missingRow)(&o.OnMissingRow), "on-missing-row", "an UPDATE or DELETE that finds no row: count, stop")
 }

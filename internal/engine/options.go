@@ -75,6 +75,9 @@ type StreamOptions struct {
 	// commit. Auto: no; the source keeps them, and they flow without being kept.
 	Streaming    Switch
 	OnMissingRow applier.MissingRowPolicy
+	// ApplyJobs is the number of lanes: how many connections apply at once. With more
+	// than one, readers of the target may see a source transaction in parts. Default: 1.
+	ApplyJobs int
 	// RetryFor is how long a lost connection is retried. Default: 10 minutes.
 	RetryFor time.Duration
 	// StartLSN is where to begin when the target has no checkpoint. Default: the slot's confirmed position.
@@ -140,6 +143,9 @@ func (o *Connection) setDefaults() {
 func (o *StreamOptions) setDefaults() {
 	if o.Binary == "" {
 		o.Binary = Auto
+	}
+	if o.ApplyJobs <= 0 {
+		o.ApplyJobs = 1
 	}
 	if o.Streaming == "" {
 		o.Streaming = Auto

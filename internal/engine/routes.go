@@ -31,7 +31,8 @@ func (e *engine) newRoutes(ctx context.Context) (*routes, error) {
 
 // route implements [applier.Options].Table. A table that the ledger does not
 // know was published after this attempt began: the next one copies it, and its
-// changes up to that copy are in the copied rows.
+// changes up to that copy are in the copied rows. Where nothing is copied, it is in
+// the first lane until the lanes stand together (see [engine.align]).
 func (r *routes) route(_ context.Context, rel *decoder.Relation) (applier.Route, error) {
 	name := catalog.Name{Schema: rel.Namespace, Name: rel.Name}
 	t, known := r.tables[name]
@@ -39,7 +40,7 @@ func (r *routes) route(_ context.Context, rel *decoder.Relation) (applier.Route,
 	case known && t.State == target.TableSkipped:
 		return applier.Route{Skip: true}, nil
 	case known:
-		return applier.Route{Watermark: t.Watermark}, nil
+		return applier.Route{Watermark: t.Watermark, Lane: max(0, t.Lane)}, nil
 	case r.e.command == target.Stream:
 		return applier.Route{}, nil
 	}

@@ -24,19 +24,35 @@ var (
 )
 
 // stream applies changes from the checkpoint on, until it is stopped, reaches
-// its end, or lag is as small as the options ask. One goroutine receives and
-// decodes, one applies, one watches; the source's feedback is a fourth.
+// its end, or lag is as small as the options ask. Where other lanes are asked for
+// than there are, those that there are come to one position first.
 func (e *engine) stream(ctx context.Context) error {
-	start, err := e.resumePoint(ctx)
-	if err != nil {
-		return err
+	for {
+		start, err := e.resumePoint(ctx)
+		if err != nil {
+			return err
+		}
+		if e.o.EndLSN != 0 && start >= e.o.EndLSN {
+			return nil
+		}
+		lanes, meet, err := e.align(ctx)
+		if err != nil {
+			return err
+		}
+		if err := e.prepareTarget(ctx); err != nil {
+			return err
+		}
+		if err := e.streamLanes(ctx, lanes, meet); err != nil || meet == 0 {
+			return err
+		}
 	}
-	if e.o.EndLSN != 0 && start >= e.o.EndLSN {
-		return nil
-	}
-	if err := e.prepareTarget(ctx); err != nil {
-		return err
-	}
+}
+
+// streamLanes applies changes in lanes that stand at the given positions, up to meet
+// unless that is zero. One goroutine receives and decodes, one for each lane applies,
+// one watches; the source's feedback is another.
+func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet decoder.LSN) error {
+	start := slices.Min(lanes)
 	routes, err := e.newRoutes(ctx)
 	if err != nil {
 		return err
@@ -57,13 +73,17 @@ func (e *engine) stream(ctx context.Context) error {
 	app := applier.New(applier.Options{
 		Connect:      e.writeConnection("apply"),
 		Checkpoint:   target.Checkpointer{Migration: e.m.Name, Epoch: e.m.Epoch},
-		Start:        start,
+		Lanes:        len(lanes),
+		LaneStarts:   lanes,
 		Table:        routes.route,
 		OnMissingRow: e.o.OnMissingRow,
 		Logger:       e.o.Logger,
 	})
 	in := &input{Applier: app}
 	in.end.Store(uint64(e.o.EndLSN))
+	if meet != 0 {
+		in.end.Store(uint64(meet))
+	}
 	positions := &source.Positions{}
 	positions.SetFlushed(start)
 
@@ -82,7 +102,7 @@ func (e *engine) stream(ctx context.Context) error {
 		}, in)
 	})
 	g.Go(func() error {
-		w := watch{engine: e, app: app, in: in, positions: positions, drain: func() { endReceiving(errDrain) }, start: start}
+		w := watch{engine: e, app: app, in: in, positions: positions, drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0}
 		return w.run(ctx, applied)
 	})
 	if err := g.Wait(); err != nil {
@@ -135,6 +155,10 @@ var _ decoder.Handler = (*input)(nil)
 // Begin implements [decoder.Handler].
 func (in *input) Begin(tx *decoder.Transaction) error {
 	if end := decoder.LSN(in.end.Load()); end != 0 && tx.CommitLSN > end {
+		// All that commits up to the end was handed over: every lane is to say so.
+		if err := in.Idle(end, false); err != nil {
+			return err
+		}
 		return errEnd
 	}
 	return in.Applier.Begin(tx)

@@ -33,6 +33,7 @@ type watch struct {
 	positions *source.Positions
 	drain     func()
 	start     decoder.LSN // what the target held when the stream began
+	aligning  bool        // the stream ends where the lanes meet, whatever the options say
 
 	caughtUpTo decoder.LSN // the source's position when the stream began
 	seen       decoder.LSN // the source's position at the last look
@@ -104,7 +105,7 @@ func (w *watch) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.ending || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
+	if w.ending || w.aligning || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
 		return nil
 	}
 	w.ending = true

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -14,35 +15,44 @@ import (
 // Checkpoint is the recorded progress of one migration: everything that
 // committed on the source up to LSN is contained in the target.
 type Checkpoint struct {
-	LSN       pglogrepl.LSN
-	CommitLSN pglogrepl.LSN
-	// CommitTime is when the source committed the last applied transaction; zero before the first.
+	// LSN is the least of Lanes.
+	LSN pglogrepl.LSN
+	// CommitTime is when the source committed the last applied transaction, in the
+	// lane where that is earliest; zero before the first.
 	CommitTime time.Time
+	// Lanes are the LSNs of the lanes, by number.
+	Lanes []pglogrepl.LSN
 }
 
 // LoadCheckpoint reads the checkpoint; nil when none has been started.
 func LoadCheckpoint(ctx context.Context, conn *pgx.Conn, migration string) (*Checkpoint, error) {
-	var lsn, commit string
-	var at *time.Time
-	err := conn.QueryRow(ctx, `
-		SELECT lsn::text, commit_lsn::text, commit_time FROM walferry.checkpoint WHERE migration = $1 AND lane = 0`, migration).Scan(&lsn, &commit, &at)
-	if errors.Is(err, pgx.ErrNoRows) {
+	var c Checkpoint
+	rows, err := conn.Query(ctx, `
+		SELECT lsn::text, commit_time FROM walferry.checkpoint WHERE migration = $1 ORDER BY lane`, migration)
+	if err == nil {
+		var text string
+		var at *time.Time
+		_, err = pgx.ForEachRow(rows, []any{&text, &at}, func() error {
+			lsn, err := pglogrepl.ParseLSN(text)
+			c.Lanes = append(c.Lanes, lsn)
+			if at != nil && (c.CommitTime.IsZero() || at.Before(c.CommitTime)) {
+				c.CommitTime = *at
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return nil, errors.Wrapf(err, "read the checkpoint of migration %q on the target", migration)
+	}
+	if len(c.Lanes) == 0 {
 		return nil, nil
 	}
-	var c Checkpoint
-	if at != nil {
-		c.CommitTime = *at
-	}
-	if err == nil {
-		c.LSN, err = pglogrepl.ParseLSN(lsn)
-	}
-	if err == nil {
-		c.CommitLSN, err = pglogrepl.ParseLSN(commit)
-	}
-	return &c, errors.Wrapf(err, "read the checkpoint of migration %q on the target", migration)
+	c.LSN = slices.Min(c.Lanes)
+	return &c, nil
 }
 
-// StartCheckpoint records that everything before lsn is on the target, or will be by the copy.
+// StartCheckpoint records that everything before lsn is on the target, or will be by
+// the copy, in one lane.
 func StartCheckpoint(ctx context.Context, conn Execer, migration string, epoch int64, lsn pglogrepl.LSN) error {
 	_, err := conn.Exec(ctx, `
 		INSERT INTO walferry.checkpoint (migration, lane, epoch, lsn, commit_lsn)
@@ -50,7 +60,7 @@ func StartCheckpoint(ctx context.Context, conn Execer, migration string, epoch i
 	return errors.Wrapf(err, "record the first checkpoint of migration %q", migration)
 }
 
-// Checkpointer writes the checkpoint of one run. Its epoch fences: a run that
+// Checkpointer writes the checkpoints of one run, each lane's into its own row. Its epoch fences: a run that
 // another one has replaced finds no row and must not commit.
 type Checkpointer struct {
 	Migration string
@@ -70,7 +80,7 @@ func (c Checkpointer) Save(ctx context.Context, conn *pgx.Conn, p applier.Checkp
 		SET lsn = $4::text::pg_lsn, commit_lsn = greatest(commit_lsn, $5::text::pg_lsn), commit_time = coalesce($6, commit_time),
 		    transactions = transactions + $7, changes = changes + $8
 		WHERE migration = $1 AND lane = $2 AND epoch = $3`,
-		c.Migration, 0, c.Epoch, p.EndLSN.String(), p.CommitLSN.String(), at, p.Transactions, p.Changes)
+		c.Migration, p.Lane, c.Epoch, p.EndLSN.String(), p.CommitLSN.String(), at, p.Transactions, p.Changes)
 	if err != nil {
 		return errors.Wrapf(err, "write the checkpoint %s", errors.Safe(p.EndLSN))
 	}

@@ -31,6 +31,7 @@ type Table struct {
 	MissedDeletes   int64
 	Reason          string // why it is skipped, or what of it is not moved
 	RowByRow        string // why its changes are applied one by one; empty when they are not
+	Lane            int    // that its changes are applied in, or NoLane
 }
 
 // Copied reports whether the table's rows are on the target.
@@ -39,7 +40,8 @@ func (t Table) Copied() bool { return t.State == TableIndexing || t.State == Tab
 // Tables reads the ledger of a migration, by name.
 func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, error) {
 	rows, err := conn.Query(ctx, `
-		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason, row_by_row
+		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason, row_by_row,
+		       coalesce(lane, -1)
 		FROM walferry."table" WHERE migration = $1 ORDER BY namespace, name`, migration)
 	if err != nil {
 		return nil, errors.Wrap(err, "read the table ledger on the target")
@@ -47,7 +49,7 @@ func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, err
 	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
 		var watermark *string
 		err = row.Scan(&t.Namespace, &t.Name, &t.State, &watermark, &t.Rows, &t.Bytes, &t.Seconds,
-			&t.MissedUpdates, &t.MissedDeletes, &t.Reason, &t.RowByRow)
+			&t.MissedUpdates, &t.MissedDeletes, &t.Reason, &t.RowByRow, &t.Lane)
 		if err == nil && watermark != nil {
 			t.Watermark, err = pglogrepl.ParseLSN(*watermark)
 		}

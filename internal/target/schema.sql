@@ -50,6 +50,8 @@ CREATE TABLE IF NOT EXISTS walferry."table" (
     reason         text NOT NULL DEFAULT '',
     -- Why its changes are applied one by one, not as sets; empty when they are not.
     row_by_row     text NOT NULL DEFAULT '',
+    -- The lane that its changes are applied in, once there was a stream.
+    lane           integer,
     PRIMARY KEY (migration, namespace, name)
 );
 
