@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/sqltext"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// exported is a snapshot of the source and the connection that keeps it alive.
+type exported struct {
+	conn  *source.Conn
+	name  string
+	point pglogrepl.LSN
+}
+
+// close may be called more than once.
+func (s *exported) close(ctx context.Context) {
+	if s == nil || s.conn == nil {
+		return
+	}
+	defer func() { s.conn = nil }()
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
+	s.conn.Close(ctx)
+}
+
+// createSlot creates the migration's slot and begins the ledger and the
+// checkpoint at its consistent point.
+func (e *engine) createSlot(ctx context.Context) (*exported, error) {
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	slot, err := e.newSlot(ctx, conn)
+	if err == nil {
+		err = e.beginAt(ctx, slot.ConsistentPoint)
+	}
+	s := &exported{conn: conn, name: slot.SnapshotName, point: slot.ConsistentPoint}
+	if err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// beginAt records, at once, that the slot exists, its tables, and the checkpoint.
+func (e *engine) beginAt(ctx context.Context, point pglogrepl.LSN) error {
+	e.m.ConsistentPoint = point
+	return pgx.BeginFunc(ctx, e.dst, func(tx pgx.Tx) error {
+		if err := e.listTables(ctx); err != nil {
+			return err
+		}
+		if err := target.StartCheckpoint(ctx, tx, e.m.Name, e.m.Epoch, point); err != nil {
+			return err
+		}
+		return target.Save(ctx, tx, e.m)
+	})
+}
+
+func (e *engine) newSlot(ctx context.Context, conn *source.Conn) (source.Slot, error) {
+	var exists bool
+	err := e.src.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)`, e.m.Slot).Scan(&exists)
+	switch {
+	case err != nil:
+		return source.Slot{}, errors.Wrap(err, "read the slots of the source")
+	case exists && e.m.OwnsSlot:
+		// Left by a run of ours that was killed before it recorded the consistent point.
+		if err := conn.DropSlot(ctx, e.m.Slot); err != nil {
+			return source.Slot{}, err
+		}
+	case exists:
+		err := errors.Newf("replication slot %q exists on the source and is not this migration's", e.m.Slot)
+		return source.Slot{}, errors.WithHint(err, "choose another --name or --slot; to apply an existing slot to an existing schema, use walferry stream")
+	}
+	e.m.OwnsSlot = true
+	if err := target.Save(ctx, e.dst, e.m); err != nil {
+		return source.Slot{}, err
+	}
+	return conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{Export: true})
+}
+
+// newSnapshot exports a snapshot by a temporary slot, whose consistent point
+// becomes the watermark of the tables that are copied from it.
+func (e *engine) newSnapshot(ctx context.Context) (*exported, error) {
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	// The slot of a killed run may still be there, so the name is never used twice.
+	name := sqltext.Suffixed(e.m.Slot, "_"+strings.ToLower(rand.Text()[:8]))
+	slot, err := conn.CreateSlot(ctx, name, source.SlotOptions{Export: true, Temporary: true})
+	s := &exported{conn: conn, name: slot.SnapshotName, point: slot.ConsistentPoint}
+	if err != nil {
+		s.close(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// dropSlot drops a slot when it exists. A walsender that has just lost its client
+// may hold it for a moment, so it is waited for.
+func dropSlot(ctx context.Context, src *pgx.Conn, name string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		tag, err := src.Exec(ctx, `
+			SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots
+			WHERE slot_name = $1 AND NOT active`, name)
+		if err != nil {
+			return false, errors.Wrapf(err, "drop replication slot %q on the source", name)
+		}
+		if tag.RowsAffected() > 0 {
+			return true, nil
+		}
+		var pid *int32
+		err = src.QueryRow(ctx, `SELECT active_pid FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`, name).Scan(&pid)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return false, nil
+		}
+		if err != nil {
+			return false, errors.Wrapf(err, "read replication slot %q of the source", name)
+		}
+		if !pause(ctx) {
+			err := errors.Newf("replication slot %q is in use on the source", name)
+			return false, errors.WithHint(err, "stop the walferry that streams from it first")
+		}
+	}
+}
