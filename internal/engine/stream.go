@@ -102,7 +102,7 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 		}, in)
 	})
 	g.Go(func() error {
-		w := watch{engine: e, app: app, in: in, positions: positions, drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0}
+		w := watch{engine: e, app: app, in: in, positions: positions, routes: routes, drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0}
 		return w.run(ctx, applied)
 	})
 	if err := g.Wait(); err != nil {

@@ -31,6 +31,7 @@ type watch struct {
 	app       *applier.Applier
 	in        *input
 	positions *source.Positions
+	routes    *routes
 	drain     func()
 	start     decoder.LSN // what the target held when the stream began
 	aligning  bool        // the stream ends where the lanes meet, whatever the options say
@@ -93,7 +94,7 @@ func (w *watch) look(ctx context.Context) error {
 		v.Transactions, v.Changes = stats.Transactions, stats.Inserts+stats.Updates+stats.Deletes+stats.Truncates
 	})
 	if w.looks++; w.looks%20 == 0 {
-		if err := w.requirePublications(ctx); err != nil {
+		if err := w.publishedSince(ctx); err != nil {
 			return err
 		}
 	}
@@ -108,12 +109,35 @@ func (w *watch) look(ctx context.Context) error {
 	if w.ending || w.aligning || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
 		return nil
 	}
+	if err := w.publishedSince(ctx); err != nil {
+		return err
+	}
 	w.ending = true
 	if !w.o.StopReplication {
 		w.drain()
 		return nil
 	}
 	return w.endAtSource(ctx)
+}
+
+// publishedSince fails when a publication is gone, and ends the attempt when a
+// table was published since it began, so that the next one copies it. The stream
+// itself may never name it: until 14 a walsender does not notice that a partition
+// was attached, and leaves its changes out.
+func (w *watch) publishedSince(ctx context.Context) error {
+	if err := w.requirePublications(ctx); err != nil || w.command != target.Migrate {
+		return err
+	}
+	chosen, err := w.chosenTables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range chosen {
+		if _, known := w.routes.tables[t.name]; !known {
+			return errors.Mark(errors.Newf("table %s was published after the run began", t.name), errAgain)
+		}
+	}
+	return nil
 }
 
 // recordRowByRow lets status name the tables that are not applied as sets.
