@@ -74,14 +74,15 @@ func difference(want, got string) string {
 }
 
 // randomScript has each session work on a table of its own, so that none waits.
-// It leaves TRUNCATE out: while streaming, servers 15 and 18 fail to decode changes
-// in a table's new file when its subtransaction is rolled back ("could not map
-// filenumber").
+// Nothing that changes pg_class is rolled back: a server that streams decodes the
+// transaction although it knows that it is aborted, and may not find the table then
+// ("could not map filenode … to relation OID", seen on 15, 17 and 18). So there is no
+// TRUNCATE, and ALTER TABLE stands outside of savepoints in transactions that commit.
 func randomScript(r *rand.Rand, steps int) string {
 	var script strings.Builder
 	type session struct {
 		name                string
-		open                bool
+		open, altered       bool
 		savepoints, columns int
 	}
 	sessions := []*session{{name: "a"}, {name: "b"}, {name: "c"}}
@@ -93,7 +94,7 @@ func randomScript(r *rand.Rand, steps int) string {
 		s := sessions[r.IntN(len(sessions))]
 		if !s.open {
 			do(s, "BEGIN")
-			s.open, s.savepoints = true, 0
+			s.open, s.altered, s.savepoints = true, false, 0
 		}
 		switch n := r.IntN(100); {
 		case n < 35:
@@ -106,7 +107,11 @@ func randomScript(r *rand.Rand, steps int) string {
 		case n < 55:
 			do(s, "DELETE FROM %s WHERE id %% 5 = %d", s.name, r.IntN(5))
 		case n < 60:
+			if s.savepoints > 0 {
+				continue
+			}
 			s.columns++
+			s.altered = true
 			do(s, "ALTER TABLE %s ADD IF NOT EXISTS added_%d int DEFAULT %d", s.name, s.columns, s.columns)
 		case n < 76:
 			s.savepoints++
@@ -121,7 +126,7 @@ func randomScript(r *rand.Rand, steps int) string {
 				do(s, "RELEASE s%d", s.savepoints)
 				s.savepoints--
 			}
-		case n < 98:
+		case n < 98 || s.altered:
 			do(s, "COMMIT")
 			s.open = false
 		default:
