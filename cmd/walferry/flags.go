@@ -32,6 +32,7 @@ func schemaFlags(cmd *cobra.Command, o *engine.MigrateOptions) {
 	f.Var(choice((*string)(&o.Method), "auto", "replication", "dump"), "method", "auto, replication, or dump: one consistent copy without a slot")
 	f.BoolVar(&o.NoSchema, "no-schema", false, "the target has the schema already")
 	f.BoolVar(&o.NoOwner, "no-owner", false, "objects belong to the role that connects to the target")
+	f.BoolVar(&o.NoLargeObjects, "no-large-objects", false, "leave large objects out; they are also left out when only some tables are chosen")
 	f.StringVar(&o.PGBin, "pgbin", "", "where pg_dump and pg_restore are (default: PATH, then the usual places)")
 }
 

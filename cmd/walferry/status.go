@@ -111,6 +111,9 @@ func printSummary(w io.Writer, s *status.Summary) error {
 	if s.SequencesSet > 0 {
 		p.printf("sequences set: %d\n", s.SequencesSet)
 	}
+	if s.LargeObjects > 0 {
+		p.printf("large objects: %d\n", s.LargeObjects)
+	}
 	p.list("skipped: ", s.Skipped)
 	p.list("warning: ", s.Warnings)
 	return errors.Wrap(p.err, "write the summary")

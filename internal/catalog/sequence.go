@@ -31,6 +31,8 @@ type Sequence struct {
 	Table    Name
 	Column   string
 	Identity bool
+	// Readable says that the connection's role may read the position.
+	Readable bool
 }
 
 // SequenceValue is a sequence's position: the arguments of setval.
@@ -48,7 +50,7 @@ func Sequences(ctx context.Context, q Querier) ([]Sequence, error) {
 		Schema, Name, Persistence      string
 		Type                           string
 		Start, Min, Max, Increment     int64
-		Cycle, Identity                bool
+		Cycle, Identity, Readable      bool
 		TableSchema, TableName, Column string
 	}](ctx, q, sequencesSQL)
 	if err != nil {
@@ -59,7 +61,7 @@ func Sequences(ctx context.Context, q Querier) ([]Sequence, error) {
 		sequences[i] = Sequence{
 			OID: r.OID, Name: Name{r.Schema, r.Name}, Persistence: Persistence(r.Persistence[0]), Type: r.Type,
 			Start: r.Start, Min: r.Min, Max: r.Max, Increment: r.Increment, Cycle: r.Cycle,
-			Table: Name{r.TableSchema, r.TableName}, Column: r.Column, Identity: r.Identity,
+			Table: Name{r.TableSchema, r.TableName}, Column: r.Column, Identity: r.Identity, Readable: r.Readable,
 		}
 	}
 	return sequences, nil

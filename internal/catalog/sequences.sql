@@ -9,6 +9,8 @@ SELECT c.oid
      , s.seqincrement AS increment
      , s.seqcycle AS cycle
      , coalesce(d.deptype = 'i', false) AS identity
+     , pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+       AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AS readable
      , coalesce(tn.nspname, '') AS table_schema
      , coalesce(tc.relname, '') AS table_name
      , coalesce(a.attname, '') AS column

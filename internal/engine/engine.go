@@ -34,6 +34,7 @@ type engine struct {
 	// unknown are tables that the stream named and the ledger did not have.
 	unknown      []catalog.Name
 	warnings     []string
+	warned       map[string]bool // of them
 	sequencesSet int
 
 	progress struct {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cockroachdb/errors"
 
@@ -105,6 +106,12 @@ func (e *engine) bringOver(ctx context.Context) error {
 	}
 	if err := e.restore(ctx, target.Indexing, schema.Index, e.o.Jobs); err != nil {
 		return err
+	}
+	if e.m.Slot != "" && slices.Contains([]target.Phase{target.Preparing, target.Copying, target.Indexing}, e.m.Phase) {
+		// What changes after this is brought up to date at the end.
+		if err := e.copyLargeObjects(ctx, ""); err != nil {
+			return err
+		}
 	}
 	return target.IndexesDone(ctx, e.dst, e.m.Name)
 }

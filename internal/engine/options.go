@@ -99,7 +99,9 @@ type MigrateOptions struct {
 	Method   Method
 	NoSchema bool
 	NoOwner  bool
-	PGBin    string
+	// NoLargeObjects leaves large objects out.
+	NoLargeObjects bool
+	PGBin          string
 	// Jobs is how many tables are copied and indexes built at once. Default: the number of CPUs, at most 8.
 	Jobs       int
 	IfNotEmpty NotEmpty

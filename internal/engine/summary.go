@@ -24,6 +24,9 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 	if c != nil {
 		s.AppliedLSN = c.LSN.String()
 	}
+	if s.LargeObjects, err = target.LargeObjects(ctx, e.dst, e.m.Name); err != nil {
+		return nil, err
+	}
 	tables, err := target.Tables(ctx, e.dst, e.m.Name)
 	if err != nil {
 		return nil, err

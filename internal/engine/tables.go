@@ -57,7 +57,7 @@ func (e *engine) skippedTables(ctx context.Context, skip func(catalog.Name, stri
 	}
 	for i := range tables {
 		if tables[i].Kind == catalog.KindTable && tables[i].Persistence == catalog.Unlogged {
-			skip(tables[i].Name, "it is unlogged: its rows are not in the WAL")
+			skip(tables[i].Name, unloggedReason)
 		}
 	}
 	foreign, err := catalog.Skipped(ctx, e.src, e.o.Filter)

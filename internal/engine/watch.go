@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
@@ -20,6 +21,9 @@ const (
 	flushEvery = 50 * time.Millisecond
 	// lagEvery is how often the source is asked for its position.
 	lagEvery = 500 * time.Millisecond
+	// sequencesEvery is how often sequences are pushed ahead, by sequenceMargin numbers.
+	sequencesEvery = 10 * time.Second
+	sequenceMargin = 1_000_000
 )
 
 // watch follows a stream: it hands what is durable to the feedback, judges lag,
@@ -41,6 +45,7 @@ type watch struct {
 	last       decoder.LSN
 	looks      int
 	ending     bool
+	pushed     time.Time          // the sequences
 	rowByRow   []applier.RowByRow // as recorded
 }
 
@@ -106,6 +111,9 @@ func (w *watch) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.pushSequences(ctx); err != nil {
+		return err
+	}
 	if w.ending || w.aligning || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
 		return nil
 	}
@@ -138,6 +146,21 @@ func (w *watch) publishedSince(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// pushSequences keeps the target's sequences ahead of the source's, so that an
+// application that is switched over in an emergency repeats no number.
+func (w *watch) pushSequences(ctx context.Context) error {
+	if w.command != target.Migrate || w.m.Phase != target.Streaming || time.Since(w.pushed) < sequencesEvery {
+		return nil
+	}
+	w.pushed = time.Now()
+	err := w.syncSequences(ctx, sequenceMargin)
+	if pgErr := new(pgconn.PgError); errors.As(err, &pgErr) {
+		w.warn("the target's sequences are not kept ahead of the source's: " + pgErr.Message)
+		return nil
+	}
+	return err
 }
 
 // recordRowByRow lets status name the tables that are not applied as sets.

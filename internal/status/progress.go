@@ -32,6 +32,7 @@ type Summary struct {
 	AppliedLSN    string  `json:"applied_lsn,omitempty"`
 	Tables        []Table `json:"tables"`
 	SequencesSet  int     `json:"sequences_set"`
+	LargeObjects  int64   `json:"large_objects"`
 	// Skipped names what was not moved, and why; Warnings what was moved with a loss.
 	Skipped  []string `json:"skipped"`
 	Warnings []string `json:"warnings"`

@@ -137,3 +137,22 @@ func lsnText(lsn pglogrepl.LSN) *string {
 	s := lsn.String()
 	return &s
 }
+
+// LockTable locks the row of a table that is copied outside of the stream, in the
+// transaction that copies it, and reports whether it was copied before.
+func LockTable(ctx context.Context, conn *pgx.Conn, migration, namespace, name string) (copied bool, err error) {
+	err = conn.QueryRow(ctx, `
+		SELECT state IN ('indexing', 'ready') FROM walferry."table"
+		WHERE migration = $1 AND namespace = $2 AND name = $3 FOR UPDATE`, migration, namespace, name).Scan(&copied)
+	return copied, errors.Wrapf(err, "lock table %s.%s in the ledger", namespace, name)
+}
+
+// CopiedUnlogged records, in the transaction that wrote the rows, that a table is
+// copied that the stream does not keep up to date.
+func CopiedUnlogged(ctx context.Context, conn Execer, migration string, t Table) error {
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET state = $4, rows = $5, bytes = $6, seconds = $7, reason = ''
+		WHERE migration = $1 AND namespace = $2 AND name = $3`,
+		migration, t.Namespace, t.Name, TableReady, t.Rows, t.Bytes, t.Seconds)
+	return errors.Wrapf(err, "record table %s.%s as copied", t.Namespace, t.Name)
+}

@@ -72,3 +72,20 @@ CREATE TABLE IF NOT EXISTS walferry.entry (
     message      text NOT NULL DEFAULT '',
     PRIMARY KEY (migration, ord)
 );
+
+-- Where walferry last set a sequence: one that stands elsewhere was used on the target.
+CREATE TABLE IF NOT EXISTS walferry.sequence (
+    migration  text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    namespace  text NOT NULL,
+    name       text NOT NULL,
+    last_value bigint NOT NULL,
+    is_called  boolean NOT NULL,
+    PRIMARY KEY (migration, namespace, name)
+);
+
+-- The large objects that walferry made or took over: no others are changed or removed.
+CREATE TABLE IF NOT EXISTS walferry.large_object (
+    migration text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    oid       oid NOT NULL,
+    PRIMARY KEY (migration, oid)
+);

@@ -1,0 +1,43 @@
+package target
+
+import (
+	"context"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/catalog"
+)
+
+// RecordedSequences reads where walferry last set the sequences of a migration.
+func RecordedSequences(ctx context.Context, conn *pgx.Conn, migration string) (map[catalog.Name]catalog.SequenceValue, error) {
+	rows, err := conn.Query(ctx, `SELECT namespace, name, last_value, is_called FROM walferry.sequence WHERE migration = $1`, migration)
+	if err != nil {
+		return nil, errors.Wrap(err, "read the recorded sequences on the target")
+	}
+	values := map[catalog.Name]catalog.SequenceValue{}
+	var v catalog.SequenceValue
+	_, err = pgx.ForEachRow(rows, []any{&v.Schema, &v.Name.Name, &v.LastValue, &v.IsCalled}, func() error {
+		values[v.Name] = v
+		return nil
+	})
+	return values, errors.Wrap(err, "read the recorded sequences on the target")
+}
+
+// RecordSequences records where sequences are about to be set.
+func RecordSequences(ctx context.Context, conn *pgx.Conn, migration string, values []catalog.SequenceValue) error {
+	batch := &pgx.Batch{}
+	for _, v := range values {
+		batch.Queue(`
+			INSERT INTO walferry.sequence (migration, namespace, name, last_value, is_called) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (migration, namespace, name) DO UPDATE SET last_value = excluded.last_value, is_called = excluded.is_called`,
+			migration, v.Schema, v.Name.Name, v.LastValue, v.IsCalled)
+	}
+	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record the sequences on the target")
+}
+
+// LargeObjects counts the large objects that a migration has moved.
+func LargeObjects(ctx context.Context, conn *pgx.Conn, migration string) (n int64, err error) {
+	err = conn.QueryRow(ctx, `SELECT pg_catalog.count(*) FROM walferry.large_object WHERE migration = $1`, migration).Scan(&n)
+	return n, errors.Wrap(err, "count the large objects that were moved")
+}
