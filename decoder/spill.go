@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // store is what the record logs of one Assembler share: the bounds, and the
@@ -162,6 +164,7 @@ func (l *recordLog) spill() error {
 		if _, err := l.file.WriteAt(b.data, b.start); err != nil {
 			return err
 		}
+		failpoint.Hit("spill: block written")
 		l.store.spilled += size
 		b.size, b.sum = len(b.data), crc32.Checksum(b.data, castagnoli)
 		l.let(b.data)
@@ -172,6 +175,7 @@ func (l *recordLog) spill() error {
 
 // load reads a block of the file into dst.
 func (l *recordLog) load(b *block, dst []byte) ([]byte, error) {
+	failpoint.Hit("spill: before a block is read")
 	dst = dst[:b.size]
 	if _, err := l.file.ReadAt(dst, b.start); err != nil {
 		return nil, errors.Wrapf(err, "read the spill file of transaction %d", errors.Safe(l.xid))
@@ -267,6 +271,7 @@ func (l *recordLog) drop() error {
 	if l.file == nil {
 		return nil
 	}
+	failpoint.Hit("spill: before the file goes")
 	err := l.file.Close()
 	l.file = nil
 	if l.path != "" {

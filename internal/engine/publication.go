@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -50,6 +51,7 @@ func (e *engine) createPublications(ctx context.Context) error {
 	if err := target.Save(ctx, e.dst, e.m); err != nil {
 		return err
 	}
+	failpoint.Hit("publication: before it is created")
 	err = pgx.BeginFunc(ctx, e.src, func(tx pgx.Tx) error {
 		for _, name := range names {
 			if _, err := tx.Exec(ctx, statements[name]); err != nil {
@@ -58,6 +60,7 @@ func (e *engine) createPublications(ctx context.Context) error {
 		}
 		return nil
 	})
+	failpoint.Hit("publication: created")
 	return errors.WithHint(err, "connect to the source as the owner of the tables, with CREATE on the database")
 }
 

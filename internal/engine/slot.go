@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/target"
@@ -42,8 +43,10 @@ func (e *engine) createSlot(ctx context.Context) (*exported, error) {
 	}
 	slot, err := e.newSlot(ctx, conn)
 	if err == nil {
+		failpoint.Hit("slot: created")
 		err = e.beginAt(ctx, slot.ConsistentPoint)
 	}
+	failpoint.Hit("slot: recorded")
 	s := &exported{conn: conn, name: slot.SnapshotName, point: slot.ConsistentPoint}
 	if err != nil {
 		s.close(ctx)
@@ -85,6 +88,7 @@ func (e *engine) newSlot(ctx context.Context, conn *source.Conn) (source.Slot, e
 	if err := target.Save(ctx, e.dst, e.m); err != nil {
 		return source.Slot{}, err
 	}
+	failpoint.Hit("slot: before it is created")
 	return conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{Export: true})
 }
 
@@ -98,6 +102,7 @@ func (e *engine) newSnapshot(ctx context.Context) (*exported, error) {
 	// The slot of a killed run may still be there, so the name is never used twice.
 	name := sqltext.Suffixed(e.m.Slot, "_"+strings.ToLower(rand.Text()[:8]))
 	slot, err := conn.CreateSlot(ctx, name, source.SlotOptions{Export: true, Temporary: true})
+	failpoint.Hit("snapshot: exported again")
 	s := &exported{conn: conn, name: slot.SnapshotName, point: slot.ConsistentPoint}
 	if err != nil {
 		s.close(ctx)
@@ -119,6 +124,7 @@ func dropSlot(ctx context.Context, src *pgx.Conn, name string) (bool, error) {
 			return false, errors.Wrapf(err, "drop replication slot %q on the source", name)
 		}
 		if tag.RowsAffected() > 0 {
+			failpoint.Hit("slot: dropped")
 			return true, nil
 		}
 		var pid *int32

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/schema"
 )
 
@@ -62,6 +63,7 @@ func (r *Restorer) work(ctx context.Context, q *entryQueue) (err error) {
 		if err := r.run(ctx, conn, e); err != nil {
 			return err
 		}
+		failpoint.Hit("schema " + string(e.Stage) + ": committed")
 		q.finish(e, r.Done)
 	}
 }
@@ -78,6 +80,7 @@ func (r *Restorer) run(ctx context.Context, conn *pgx.Conn, e Entry) error {
 		}
 		_, err = tx.Exec(ctx, `UPDATE walferry.entry SET state = $3, message = $4 WHERE migration = $1 AND ord = $2`,
 			r.Migration, e.Ord, state, warning)
+		failpoint.Hit("schema " + string(e.Stage) + ": before commit")
 		return errors.Wrapf(err, "record %s %s on the target", e.Kind, e.Name)
 	})
 }

@@ -1,0 +1,84 @@
+package proof_test
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write docs/design/crash-matrix.md anew")
+
+const (
+	root       = "../.."
+	matrixFile = root + "/docs/design/crash-matrix.md"
+)
+
+var hit = regexp.MustCompile(`failpoint\.Hit\("([^"]+)"\)`)
+
+// placesInSource are the names of all failpoints that the program has.
+func placesInSource(t *testing.T) []string {
+	t.Helper()
+	found := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range hit.FindAllStringSubmatch(string(text), -1) {
+			found[match[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// compareMatrix fails unless the document names the places and their scenarios, and
+// says that all ended equal; or it writes the document.
+func compareMatrix(t *testing.T, places map[string][]string) {
+	t.Helper()
+	text := matrixHead
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		text += fmt.Sprintf("| %s | %s | equal |\n", name, strings.Join(places[name], ", "))
+	}
+	if t.Failed() {
+		return // what is not equal has been said
+	}
+	if *update {
+		if err := os.WriteFile(matrixFile, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kept, err := os.ReadFile(matrixFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(kept) != text {
+		t.Errorf("%s is not what was found; read the difference of\n%s\nand write it anew with -update", matrixFile, text)
+	}
+}
+
+const matrixHead = `# Crash matrix
+
+Written by ` + "`go test ./internal/proof -run TestCrash -update`" + `. walferry is killed by SIGKILL at each named
+place (` + "`failpoint.Hit`" + ` in the source), the same command is run again, and all rows, sequences
+and the witness are compared. The scenarios are in ` + "`internal/proof/crash_test.go`" + `.
+
+| place | scenarios | result |
+|---|---|---|
+`

@@ -1,0 +1,159 @@
+package proof_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/rowdiff"
+	"github.com/walferry/walferry/internal/workload"
+)
+
+// servers are a source and a target for several scenes.
+type servers struct {
+	source, target *pgtest.Cluster
+	template       string
+}
+
+// newServers starts both, and loads the ugly schema with the witness once.
+func newServers(t *testing.T, settings, targetSettings map[string]string) *servers {
+	t.Helper()
+	from, to := pgtest.Majors()
+	s := &servers{source: pgtest.Start(t, from, settings), target: pgtest.Start(t, to, targetSettings), template: "template_proof"}
+	pgtest.Exec(t, s.source.URI("postgres"), "CREATE DATABASE "+s.template)
+	if err := workload.LoadUgly(t.Context(), s.source.URI(s.template), 1); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, s.source.URI(s.template), witnessSchema, eventsSchema)
+	return s
+}
+
+// scene is one migration's source and target.
+type scene struct {
+	source, target string
+	servers        *servers
+}
+
+// cloning serializes copies of the template, which nobody may be connected to.
+var cloning sync.Mutex
+
+func (s *servers) scene(t *testing.T) scene {
+	t.Helper()
+	uri := s.source.Database(t)
+	name := pgtest.Query(t, uri, "SELECT current_database()")[0][0]
+	cloning.Lock()
+	defer cloning.Unlock()
+	// In place of the empty database that is dropped when the test ends.
+	pgtest.Exec(t, s.source.URI("postgres"), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)",
+		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", pgx.Identifier{name}.Sanitize(), s.template))
+	return scene{source: uri, target: s.target.Database(t), servers: s}
+}
+
+func (s scene) args(command string, more ...string) []string {
+	return append([]string{command, "-s", s.source, "-t", s.target}, more...)
+}
+
+// phase is the migration's phase on the target; empty while there is none.
+func (s scene) phase(t *testing.T) string {
+	t.Helper()
+	if pgtest.Query(t, s.target, `SELECT to_regclass('walferry.migration')`)[0][0] == "NULL" {
+		return ""
+	}
+	rows := pgtest.Query(t, s.target, `SELECT phase FROM walferry.migration`)
+	if len(rows) == 0 {
+		return ""
+	}
+	return rows[0][0]
+}
+
+func (s scene) streams(t *testing.T) bool {
+	t.Helper()
+	phase := s.phase(t)
+	return phase == "catching_up" || phase == "streaming"
+}
+
+// equal fails the test unless the target holds what the source holds, and nothing of
+// walferry's is left on the source.
+func (s scene) equal(t *testing.T) {
+	t.Helper()
+	pgtest.Compare(t, s.source, s.target, rowdiff.Options{Sequences: true})
+	left := pgtest.Query(t, s.source, `
+		SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
+		UNION ALL SELECT 'publication ' || pubname FROM pg_publication`)
+	if len(left) > 0 {
+		t.Errorf("left on the source: %v", left)
+	}
+	const missed = `SELECT namespace || '.' || name FROM walferry."table" WHERE missed_updates + missed_deletes > 0 ORDER BY 1`
+	if s.phase(t) != "" {
+		for _, row := range pgtest.Query(t, s.target, missed) {
+			// A table that was truncated between the snapshot and its copy is copied empty.
+			if !strings.HasPrefix(row[0], "app.") {
+				t.Errorf("table %s: changes found no row", row[0])
+			}
+		}
+	}
+}
+
+// writers are the application: a random workload, and the witness.
+type writers struct {
+	t      *testing.T
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+	g      *workload.Generator
+	failed chan error
+}
+
+func (s scene) write(t *testing.T, o workload.Options) *writers {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	o.Skip = append(o.Skip, witnessTables...)
+	w := &writers{t: t, cancel: cancel, g: workload.New(s.source, o), failed: make(chan error, 2)}
+	w.done.Go(func() {
+		if _, err := w.g.Run(ctx); err != nil {
+			w.failed <- err
+		}
+	})
+	w.done.Go(func() {
+		if err := witness(ctx, s.source); err != nil {
+			w.failed <- err
+		}
+	})
+	t.Cleanup(w.halt)
+	return w
+}
+
+func (w *writers) halt() {
+	w.cancel()
+	w.done.Wait()
+}
+
+// stop ends the writers and fails the test when the application saw an error.
+func (w *writers) stop() {
+	w.t.Helper()
+	w.halt()
+	w.check()
+}
+
+func (w *writers) check() {
+	w.t.Helper()
+	select {
+	case err := <-w.failed:
+		w.t.Fatalf("the source's application failed: %v", err)
+	default:
+	}
+}
+
+// committed waits until n more transactions have committed.
+func (w *writers) committed(n int64) {
+	w.t.Helper()
+	from := w.g.Stats().Committed
+	pgtest.Eventually(w.t, "the writers commit", func() bool {
+		w.check()
+		return w.g.Stats().Committed >= from+n
+	})
+}
