@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // lane is one target connection and what is under way on it. One goroutine uses it.
@@ -272,9 +273,11 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 	if err := l.exec(ctx, ""); err != nil {
 		return errors.Wrap(err, "begin a transaction on the target")
 	}
+	failpoint.Hit("apply: before the checkpoint")
 	if err := l.options.Checkpoint.Save(ctx, l.conn, c); err != nil {
 		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
 	}
+	failpoint.Hit("apply: before COMMIT")
 	if err := l.durability.commit(ctx, l.conn, c.EndLSN, wait); err != nil {
 		var pgErr *pgconn.PgError
 		if errors.As(err, &pgErr) {
@@ -282,6 +285,7 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 		}
 		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
 	}
+	failpoint.Hit("apply: committed")
 	l.open, l.savepoint = false, false
 	if l.pending.Transactions > 0 || l.pending.changes() > 0 {
 		l.pending.Commits = 1

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // rowWriter writes changes one by one.
@@ -39,9 +40,11 @@ func (l *lane) writeTruncate(ctx context.Context, b *batch, index int, commitLSN
 		return nil
 	}
 	count(&l.pending, decoder.Truncate)
+	failpoint.Hit("apply: before TRUNCATE")
 	if err := l.exec(ctx, sql); err != nil {
 		return l.explain(err, b, index)
 	}
+	failpoint.Hit("apply: truncated")
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // segment is a run of changes without a TRUNCATE. Tables do not depend on each
@@ -29,6 +30,7 @@ func (s *segment) empty(relations int) {
 
 // write writes the transactions from up to to, exclusive, of the batch.
 func (l *lane) write(ctx context.Context, b *batch, from, to int) error {
+	failpoint.Hit("apply: before a batch is written")
 	s := &l.segment
 	s.empty(len(b.relations))
 	for i := from; i < to; i++ {

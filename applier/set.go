@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // writeSet writes the net effect of one table's changes: deletes, updates, inserts.
@@ -35,6 +36,7 @@ func (l *lane) writeSet(ctx context.Context, b *batch, p *plan, part []int32) er
 		return nil
 	}
 	p.conflict.failed()
+	failpoint.Hit("apply: before a set is undone")
 	if !replayable(err) {
 		return errors.Wrapf(err, "apply %d changes to %s", errors.Safe(len(part)), p.relationName())
 	}

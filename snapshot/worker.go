@@ -7,6 +7,8 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // closeTimeout bounds the farewell to a server when the run's context may be gone.
@@ -53,6 +55,7 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 	if _, err := w.target.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 		return errors.Wrap(err, "begin the target transaction")
 	}
+	failpoint.Hit("copy: before a table")
 	switch err := o.Ledger.Begin(ctx, w.target, t); {
 	case errors.Is(err, ErrCopied):
 		_, err := w.target.Exec(ctx, "ROLLBACK")
@@ -69,6 +72,7 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 		return err
 	}
 	read, written, err := w.pipe.run(ctx, listed.copyTo(), listed.copyFrom(frozen), func(n int64) {
+		failpoint.Hit("copy: in the rows")
 		result.Bytes += n
 		result.Elapsed = time.Since(began)
 		o.Progress(Progress{Table: t, State: Copying, Result: result})
@@ -81,12 +85,15 @@ func (w *worker) copy(ctx context.Context, t *Table) (err error) {
 		return errors.WithHint(err, "A trigger or rule on the target table swallows rows: disable it for the copy.")
 	}
 	result.Rows, result.Elapsed = written, time.Since(began)
+	failpoint.Hit("copy: before the ledger")
 	if err := o.Ledger.Done(ctx, w.target, t, result); err != nil {
 		return errors.Wrap(err, "complete the ledger entry")
 	}
+	failpoint.Hit("copy: before COMMIT")
 	if _, err := w.target.Exec(ctx, "COMMIT"); err != nil {
 		return errors.Wrap(err, "commit the target transaction")
 	}
+	failpoint.Hit("copy: committed")
 	o.Logger.LogAttrs(ctx, slog.LevelInfo, "table copied", slog.String("table", t.String()),
 		slog.Int64("rows", result.Rows), slog.Int64("bytes", result.Bytes), slog.Duration("elapsed", result.Elapsed))
 	o.Progress(Progress{Table: t, State: Done, Result: result})

@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/errors"
 
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -63,10 +64,12 @@ func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 			return dropped, err
 		}
 	}
+	failpoint.Hit("cleanup: before the migration is forgotten")
 	if err := target.Delete(ctx, e.dst, o.Name); err != nil {
 		return dropped, err
 	}
 	dropped = append(dropped, "migration "+o.Name+" on the target")
+	failpoint.Hit("cleanup: before the schema is dropped")
 	gone, err := target.Drop(ctx, e.dst)
 	if gone {
 		dropped = append(dropped, "schema walferry on the target")

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/target"
 )
 
@@ -38,6 +39,7 @@ func (e *engine) align(ctx context.Context) (lanes []decoder.LSN, meet decoder.L
 		e.o.Logger.InfoContext(ctx, "lanes change; those that there are meet first", "lsn", furthest.String())
 		return c.Lanes, furthest, nil
 	}
+	failpoint.Hit("lanes: before they are assigned")
 	if err := target.SetLanes(ctx, e.dst, e.m.Name, e.m.Epoch, e.o.ApplyJobs, tables); err != nil {
 		return nil, 0, err
 	}

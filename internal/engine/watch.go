@@ -11,6 +11,7 @@ import (
 
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -66,6 +67,7 @@ func (w *watch) run(ctx context.Context, applied <-chan struct{}) error {
 			w.o.Logger.InfoContext(ctx, "draining")
 			w.drain()
 		case <-flush.C:
+			failpoint.Hit("feedback: before what is durable is reported")
 			w.positions.SetFlushed(w.app.Durable())
 		case <-lag.C:
 			if err := w.look(ctx); err != nil {

@@ -124,11 +124,13 @@ func (c scenario) crash(t *testing.T, s scene, failpoint string) {
 // streamUntilKilled migrates under load. Without a failpoint to die at, it stops once
 // the events are applied.
 func streamUntilKilled(t *testing.T, s scene, failpoint string) {
+	t.Helper()
 	migrateUntilKilled(t, s, failpoint, false, "--streaming", "on", "--spill-dir", t.TempDir())
 }
 
 // lanesUntilKilled does so with three lanes, where the first run had one.
 func lanesUntilKilled(t *testing.T, s scene, failpoint string) {
+	t.Helper()
 	first := walferry(t, "", s.args("migrate")...)
 	pgtest.Eventually(t, "the stream has begun", func() bool { return !first.Running() || s.streams(t) })
 	if err := first.Signal(syscall.SIGTERM); err != nil {
@@ -181,6 +183,7 @@ func migrateUntilKilled(t *testing.T, s scene, failpoint string, tornAllowed boo
 
 // finishMigration drains and finishes what a quiet source has.
 func finishMigration(t *testing.T, s scene) {
+	t.Helper()
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0", "--stop-replication")...), 0)
 }
 

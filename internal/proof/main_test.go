@@ -16,8 +16,6 @@ var (
 	long = flag.Int("long", 0, "repeat everything this many times, with other seeds and at more places")
 	// seed makes a run's random choices repeatable, as far as concurrency lets them be.
 	seed = flag.Uint64("seed", 1, "seed of the random choices")
-	// mutant names the fault to build walferry with.
-	mutant = flag.String("mutant", "", "build walferry with this fault, see mutants_test.go")
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -29,9 +27,6 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	b := program.Build{Tags: []string{"failpoint"}, Race: raceEnabled}
-	if *mutant != "" {
-		b.Replace = mutants[*mutant].replace
-	}
 	return b.In(dir)
 })
 
@@ -44,7 +39,7 @@ func walferry(tb testing.TB, failpoint string, args ...string) *program.Process 
 	}
 	from, _ := pgtest.Majors()
 	env := []string{"WALFERRY_PGBIN=" + pgtest.Client(tb, from), "WALFERRY_FAILPOINT=" + failpoint}
-	if trace := strings.TrimPrefix(failpoint, traceTo); trace != failpoint {
+	if trace, ok := strings.CutPrefix(failpoint, traceTo); ok {
 		env = append(env, "WALFERRY_FAILPOINT=", "WALFERRY_FAILPOINT_TRACE="+trace)
 	}
 	return program.Start(tb, path, env, args...)

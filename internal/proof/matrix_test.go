@@ -51,10 +51,12 @@ func placesInSource(t *testing.T) []string {
 // says that all ended equal; or it writes the document.
 func compareMatrix(t *testing.T, places map[string][]string) {
 	t.Helper()
-	text := matrixHead
+	var b strings.Builder
+	b.WriteString(matrixHead)
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		text += fmt.Sprintf("| %s | %s | equal |\n", name, strings.Join(places[name], ", "))
+		fmt.Fprintf(&b, "| %s | %s | equal |\n", name, strings.Join(places[name], ", "))
 	}
+	text := b.String()
 	if t.Failed() {
 		return // what is not equal has been said
 	}
