@@ -55,7 +55,7 @@ Exit status: 0 done, 1 error, 2 the answer is no (preflight blocked, rows differ
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "show warnings and errors only, and no progress")
 	root.AddCommand(
 		newMigrate(a), newStream(a), newSnapshot(a), newValidate(a),
-		newStatus(a), newCleanup(a), newDemo(a), newVersion(a),
+		newCutover(a), newStatus(a), newCleanup(a), newDemo(a), newVersion(a),
 	)
 	return root
 }

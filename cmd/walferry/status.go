@@ -114,6 +114,7 @@ func printSummary(w io.Writer, s *status.Summary) error {
 	if s.LargeObjects > 0 {
 		p.printf("large objects: %d\n", s.LargeObjects)
 	}
+	p.cutover(s.Cutover)
 	p.list("skipped: ", s.Skipped)
 	p.list("warning: ", s.Warnings)
 	return errors.Wrap(p.err, "write the summary")

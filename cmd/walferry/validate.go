@@ -46,6 +46,16 @@ func newValidate(a *app) *cobra.Command {
 
 func printReport(w io.Writer, report validate.Report) error {
 	p := &printer{w: w}
+	p.findings(report)
+	if report.OK() {
+		p.printf("Nothing blocks the migration.\n")
+	} else {
+		p.printf("The migration is blocked.\n")
+	}
+	return errors.Wrap(p.err, "write the report")
+}
+
+func (p *printer) findings(report validate.Report) {
 	for _, f := range report.Findings {
 		p.printf("%-7s %s", f.Severity, f.ID)
 		if f.Object != "" {
@@ -59,10 +69,4 @@ func printReport(w io.Writer, report validate.Report) error {
 			p.printf("        hint: %s\n", f.Hint)
 		}
 	}
-	if report.OK() {
-		p.printf("Nothing blocks the migration.\n")
-	} else {
-		p.printf("The migration is blocked.\n")
-	}
-	return errors.Wrap(p.err, "write the report")
 }

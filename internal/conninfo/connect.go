@@ -126,6 +126,8 @@ func pins(major int, more params) string {
 		{"lock_timeout", "0"},
 		// Compiling takes longer than any catalog query that it would speed up.
 		{"jit", "off"},
+		// A cutover closes the source to others by this default, not to walferry.
+		{"default_transaction_read_only", "off"},
 		{"idle_in_transaction_session_timeout", "0"},
 	}
 	if major >= 14 {

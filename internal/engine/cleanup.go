@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/errors"
 
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/target"
@@ -79,11 +80,8 @@ func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 
 // leftovers names what will be dropped, and counts the entries that are held back.
 func (e *engine) leftovers(ctx context.Context) (objects []string, held int, err error) {
-	if e.m.OwnsSlot {
-		objects = append(objects, "replication slot "+e.m.Slot+" on the source")
-	}
-	for _, name := range e.m.OwnedPublications {
-		objects = append(objects, "publication "+name+" on the source")
+	for _, name := range replicationObjects(e.m) {
+		objects = append(objects, name+" on the source")
 	}
 	objects = append(objects, "migration "+e.m.Name+" in schema walferry on the target")
 	entries, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
@@ -101,5 +99,6 @@ func (e *engine) restoreHeld(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	_, err := e.stepValidate(ctx, cutover.Real{})
+	return err
 }

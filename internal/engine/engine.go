@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -29,6 +31,13 @@ type engine struct {
 	m      *target.Migration
 
 	command target.Command
+	// cut is set in a cutover, runner in every attempt that may finish.
+	cut    *cut
+	runner *cutover.Runner
+	// drainTo lets the stream that is under way end at an LSN, and waits for that.
+	drainTo func(context.Context, pglogrepl.LSN) error
+	// wasFenced says that an earlier cutover had left the source closed.
+	wasFenced bool
 	// progressed tells the retries that the attempt got on.
 	progressed func()
 	// unknown are tables that the stream named and the ledger did not have.
@@ -77,7 +86,7 @@ func (e *engine) close(ctx context.Context) {
 // takeOver locks the migration and fences earlier instances of it.
 func (e *engine) takeOver(ctx context.Context) error {
 	e.m = nil
-	if err := target.Lock(ctx, e.dst, e.o.Name, lockWait); err != nil {
+	if err := e.lock(ctx); err != nil {
 		return err
 	}
 	m, err := target.Load(ctx, e.dst, e.o.Name)
@@ -90,14 +99,27 @@ func (e *engine) takeOver(ctx context.Context) error {
 			m.Database, m.SystemID, e.system.Database, e.system.SystemID)
 		return errors.WithHint(err, "point --source at the database that it was started from, choose another --name, or run walferry cleanup")
 	}
+	running := string(e.command)
+	if e.cut != nil {
+		e.command, running = m.Command, cutoverCommand
+	}
 	if m.Command != e.command {
 		err := errors.Newf("migration %q on the target was started by walferry %s", e.o.Name, m.Command)
 		return errors.WithHintf(err, "resume it with walferry %s, or choose another --name", m.Command)
 	}
-	m.Epoch, err = target.BeginEpoch(ctx, e.dst, e.o.Name)
-	m.Error = ""
-	e.m = m
-	return err
+	if _, err := target.BeginEpoch(ctx, e.dst, e.o.Name, running, operator()); err != nil {
+		return err
+	}
+	// Read once more: what an earlier instance had under way has been waited for.
+	e.m, err = target.Load(ctx, e.dst, e.o.Name)
+	if err == nil && e.m == nil {
+		err = errors.Newf("migration %q is gone from the target: it was cleaned up", e.o.Name)
+	}
+	if err != nil {
+		return err
+	}
+	e.wasFenced = e.wasFenced || e.m.FencedAt != nil
+	return nil
 }
 
 // setPhase records and reports the phase.

@@ -48,6 +48,12 @@ func (e *engine) attempts(ctx context.Context, attempt func(context.Context) (*s
 			summary, err = attempt(ctx)
 			err = e.recordError(ctx, err)
 			e.close(ctx)
+			if errors.Is(err, errHandedOver) {
+				if err := e.standBy(ctx); err != nil {
+					return err
+				}
+				continue
+			}
 			if !errors.Is(err, errAgain) {
 				return err
 			}
@@ -73,20 +79,44 @@ func (e *engine) migrate(ctx context.Context) (*status.Summary, error) {
 	if e.m.Phase == target.Done {
 		return e.summary(ctx)
 	}
-	if err := e.bringOver(ctx); err != nil {
+	if err := e.requireUndecided(); err != nil {
 		return nil, err
 	}
-	if e.m.Slot != "" {
-		if err := e.stream(ctx); err != nil {
+	if e.m.DecidedAt == nil {
+		if err := e.bringOver(ctx); err != nil {
 			return nil, err
+		}
+		if e.m.Slot != "" {
+			if err := e.stream(ctx); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if e.m.Slot == "" || e.o.StopReplication {
+		ctx, cancel := e.untilStopped(ctx)
+		defer cancel()
 		if err := e.finish(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return e.summary(ctx)
+}
+
+// requireUndecided fails when a cutover has passed the point of no return: the target
+// may be in use, and nothing is to be applied to it anymore.
+func (e *engine) requireUndecided() error {
+	if e.m.DecidedAt == nil {
+		if e.m.FencedAt != nil {
+			e.o.Logger.Warn("the source is closed to writers by a cutover that did not end",
+				"hint", "run walferry cutover to finish it, or walferry cutover --abort to open the source")
+		}
+		return nil
+	}
+	if e.m.Slot == "" || e.o.StopReplication {
+		return nil
+	}
+	err := errors.Newf("migration %q is decided: the target is complete and may be in use", e.o.Name)
+	return errors.WithHint(err, "run walferry cutover to finish it")
 }
 
 // bringOver moves schema, rows and indexes, as far as that has not been done.
@@ -131,7 +161,10 @@ func (e *engine) begin(ctx context.Context) error {
 		if e.m.Phase == target.Preparing && !e.m.OwnsSlot && e.o.Method != MethodDump {
 			e.m.Slot = e.slotName() // nothing depends on the earlier name yet
 		}
-		return nil
+		return e.ready(ctx)
+	}
+	if e.cut != nil {
+		return errors.Newf("migration %q is gone from the target: it was cleaned up", e.o.Name)
 	}
 	m := &target.Migration{
 		Name: e.o.Name, Command: e.command, Database: e.system.Database, SystemID: e.system.SystemID,
@@ -144,12 +177,24 @@ func (e *engine) begin(ctx context.Context) error {
 	if err := target.Create(ctx, e.dst, m); err != nil {
 		return err
 	}
-	return e.takeOver(ctx)
+	if err := e.takeOver(ctx); err != nil {
+		return err
+	}
+	return e.ready(ctx)
+}
+
+// ready readies an attempt for what its migration was asked to move.
+func (e *engine) ready(ctx context.Context) error {
+	e.newRunner()
+	if e.cut != nil {
+		return e.loadChoices(ctx)
+	}
+	return e.saveChoices(ctx)
 }
 
 // recordError leaves an attempt's error in the target, for status.
 func (e *engine) recordError(ctx context.Context, cause error) error {
-	if cause == nil || e.m == nil || e.dst == nil || e.dst.IsClosed() || errors.IsAny(cause, errAgain, ErrStopped) {
+	if cause == nil || e.m == nil || e.dst == nil || e.dst.IsClosed() || errors.IsAny(cause, errAgain, errHandedOver, ErrStopped) {
 		return cause
 	}
 	ctx, cancel := cleanupContext(ctx)

@@ -89,3 +89,14 @@ func dropReplication(ctx context.Context, src *pgx.Conn, m *target.Migration) (d
 	}
 	return dropped, nil
 }
+
+// replicationObjects names what dropReplication drops.
+func replicationObjects(m *target.Migration) (objects []string) {
+	if m.OwnsSlot {
+		objects = append(objects, "replication slot "+m.Slot)
+	}
+	for _, name := range m.OwnedPublications {
+		objects = append(objects, "publication "+name)
+	}
+	return objects
+}

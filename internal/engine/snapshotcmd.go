@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -35,6 +36,9 @@ func (e *engine) snapshotOnce(ctx context.Context) (*status.Summary, error) {
 		return nil, err
 	}
 	if err := e.restore(ctx, target.CuttingOver, schema.Finish, 1); err != nil {
+		return nil, err
+	}
+	if _, err := e.stepValidate(ctx, cutover.Real{}); err != nil {
 		return nil, err
 	}
 	if err := target.IndexesDone(ctx, e.dst, e.m.Name); err != nil {

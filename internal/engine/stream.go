@@ -91,6 +91,10 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 	receiving, endReceiving := context.WithCancelCause(ctx)
 	defer endReceiving(nil)
 	applied := make(chan struct{})
+	w := watch{
+		engine: e, app: app, in: in, positions: positions, routes: routes, applied: applied,
+		drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0,
+	}
 	g.Go(func() error {
 		defer close(applied)
 		return app.Run(ctx)
@@ -102,14 +106,16 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 		}, in)
 	})
 	g.Go(func() error {
-		w := watch{engine: e, app: app, in: in, positions: positions, routes: routes, drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0}
-		return w.run(ctx, applied)
+		return w.run(ctx)
 	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if e.stopped() {
+	switch {
+	case e.stopped():
 		return ErrStopped
+	case w.handedOver != "":
+		return errHandedOver
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -47,7 +50,31 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 	for _, w := range warnings {
 		s.Warnings = append(s.Warnings, w.Kind+" "+w.Object+": "+w.Message)
 	}
-	return s, nil
+	s.Cutover, err = cutoverStatus(ctx, e.dst, e.m)
+	return s, err
+}
+
+// cutoverStatus tells how the cutover goes or went; nil when there was none.
+func cutoverStatus(ctx context.Context, dst *pgx.Conn, m *target.Migration) (*status.Cutover, error) {
+	steps, err := target.Steps(ctx, dst, m.Name)
+	if err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	c := &status.Cutover{Fence: string(cutover.FenceNone), Decided: m.DecidedAt != nil}
+	if m.FencedAt != nil {
+		c.Fence = string(cutover.FenceReadOnly)
+		if m.DecidedAt != nil {
+			c.FencedSeconds = m.DecidedAt.Sub(*m.FencedAt).Seconds()
+		}
+	}
+	if m.FinalLSN != 0 {
+		c.FinalLSN = m.FinalLSN.String()
+	}
+	for _, s := range steps {
+		c.Steps = append(c.Steps, status.Step{Step: s.Name, State: string(s.State), Seconds: s.Seconds, Detail: s.Detail})
+		c.Verified = c.Verified || s.Name == cutover.StepVerify && s.State == target.StepDone && s.Detail != ""
+	}
+	return c, nil
 }
 
 func tableStatus(t target.Table) status.Table {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
@@ -38,8 +39,9 @@ type watch struct {
 	positions *source.Positions
 	routes    *routes
 	drain     func()
-	start     decoder.LSN // what the target held when the stream began
-	aligning  bool        // the stream ends where the lanes meet, whatever the options say
+	applied   <-chan struct{} // closed when the applier has ended
+	start     decoder.LSN     // what the target held when the stream began
+	aligning  bool            // the stream ends where the lanes meet, whatever the options say
 
 	caughtUpTo decoder.LSN // the source's position when the stream began
 	seen       decoder.LSN // the source's position at the last look
@@ -47,18 +49,19 @@ type watch struct {
 	looks      int
 	ending     bool
 	pushed     time.Time          // the sequences
+	handedOver string             // to whom; empty while nobody asked
 	rowByRow   []applier.RowByRow // as recorded
 }
 
 // run watches until the applier has ended.
-func (w *watch) run(ctx context.Context, applied <-chan struct{}) error {
+func (w *watch) run(ctx context.Context) error {
 	flush, lag := time.NewTicker(flushEvery), time.NewTicker(lagEvery)
 	defer flush.Stop()
 	defer lag.Stop()
 	stop := w.o.Stop
 	for {
 		select {
-		case <-applied:
+		case <-w.applied:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -108,6 +111,15 @@ func (w *watch) look(ctx context.Context) error {
 	if err := w.recordRowByRow(ctx, stats.RowByRow); err != nil {
 		return err
 	}
+	if w.handedOver == "" && w.cut == nil {
+		if w.handedOver, err = target.HandoverAsked(ctx, w.dst, w.m.Name); err != nil {
+			return err
+		}
+		if w.handedOver != "" {
+			w.o.Logger.InfoContext(ctx, "draining, to hand the migration over", "to", w.handedOver)
+			w.drain()
+		}
+	}
 	if w.m.Phase == target.CatchingUp && applied >= w.caughtUpTo {
 		if err := w.setPhase(ctx, target.Streaming); err != nil {
 			return err
@@ -116,7 +128,7 @@ func (w *watch) look(ctx context.Context) error {
 	if err := w.pushSequences(ctx); err != nil {
 		return err
 	}
-	if w.ending || w.aligning || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
+	if w.handedOver != "" || w.ending || w.aligning || w.o.MaxReplicationLag == nil || w.m.Phase != target.Streaming || lag > *w.o.MaxReplicationLag {
 		return nil
 	}
 	if err := w.publishedSince(ctx); err != nil {
@@ -127,7 +139,7 @@ func (w *watch) look(ctx context.Context) error {
 		w.drain()
 		return nil
 	}
-	return w.endAtSource(ctx)
+	return w.finish(ctx)
 }
 
 // publishedSince fails when a publication is gone, and ends the attempt when a
@@ -178,25 +190,47 @@ func (w *watch) recordRowByRow(ctx context.Context, now []applier.RowByRow) erro
 	return target.SetRowByRow(ctx, w.dst, w.m.Name, tables)
 }
 
-// endAtSource lets the stream end at the source's present position. A message in
-// the WAL behind it makes the walsender pass it even when nothing else does.
-func (w *watch) endAtSource(ctx context.Context) error {
-	end, err := w.sourceLSN(ctx, "pg_current_wal_insert_lsn")
-	if err != nil {
+// finish closes the source and lets the stream end there, in the first steps of the
+// cutover. A first signal still stops what no fence was asked for.
+func (w *watch) finish(ctx context.Context) error {
+	if err := w.beginClosing(); err != nil {
+		w.drain()
+		return nil
+	}
+	if err := w.setPhase(ctx, target.CuttingOver); err != nil {
 		return err
 	}
-	w.o.Logger.InfoContext(ctx, "draining to the source's position", "lsn", end.String())
-	w.in.end.Store(uint64(end))
-	_, err = w.src.Exec(ctx, `SELECT pg_catalog.pg_logical_emit_message(true, 'walferry', 'drain')`)
-	return errors.Wrap(err, "write a message into the source's WAL")
+	if err := target.ForgetSteps(ctx, w.dst, w.m.Name); err != nil {
+		return err
+	}
+	w.drainTo = w.endAt
+	return w.bounded(ctx, func(ctx context.Context) error {
+		return w.runner.Run(ctx, cutover.StepFence, cutover.StepFinalLSN, cutover.StepDrain)
+	})
 }
 
-// sourceLSN asks the source for one of its WAL positions.
-func (e *engine) sourceLSN(ctx context.Context, function string) (pglogrepl.LSN, error) {
-	var text string
-	if err := e.src.QueryRow(ctx, "SELECT pg_catalog."+function+"()::text").Scan(&text); err != nil {
-		return 0, errors.Wrap(err, "read the source's WAL position")
+// endAt lets the stream end at an LSN, and waits until all before it is applied. A message in
+// the WAL behind it makes the walsender pass it even when nothing else does.
+func (w *watch) endAt(ctx context.Context, end pglogrepl.LSN) error {
+	w.in.end.Store(uint64(end))
+	if err := cutover.Emit(ctx, w.src); err != nil {
+		return err
 	}
-	lsn, err := pglogrepl.ParseLSN(text)
-	return lsn, errors.Wrap(err, "read the source's WAL position")
+	flush := time.NewTicker(flushEvery)
+	defer flush.Stop()
+	stop := w.o.Stop
+	for {
+		select {
+		case <-w.applied:
+			w.positions.SetFlushed(w.app.Durable())
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-stop:
+			stop = nil
+			w.drain()
+		case <-flush.C:
+			w.positions.SetFlushed(w.app.Durable())
+		}
+	}
 }

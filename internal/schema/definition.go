@@ -46,3 +46,15 @@ func withSetting(name, value, reset, sql string) string {
 	}
 	return sql + "\nSET LOCAL " + name + " = " + reset + ";"
 }
+
+// Unvalidated returns an entry's SQL, with NOT VALID added where it makes a foreign key
+// that can be validated later: that takes weaker locks, and a row that breaks
+// the key on the source too does not undo the key. A partitioned table takes it only from 18 on.
+func Unvalidated(e Entry) string {
+	sql := strings.TrimRight(e.SQL, "; \n")
+	if e.Kind != "FK CONSTRAINT" || !strings.HasPrefix(sql, "ALTER TABLE ONLY ") ||
+		strings.HasSuffix(sql, " NOT VALID") || strings.HasSuffix(sql, " NOT ENFORCED") {
+		return e.SQL
+	}
+	return sql + " NOT VALID;"
+}

@@ -36,4 +36,29 @@ type Summary struct {
 	// Skipped names what was not moved, and why; Warnings what was moved with a loss.
 	Skipped  []string `json:"skipped"`
 	Warnings []string `json:"warnings"`
+	// Cutover is set once there was one.
+	Cutover *Cutover `json:"cutover,omitempty"`
+}
+
+// Step is one step of a cutover, as it went the last time.
+type Step struct {
+	Step string `json:"step"`
+	// State is running, done, failed, or planned in a dry run.
+	State   string  `json:"state"`
+	Seconds float64 `json:"seconds"`
+	Detail  string  `json:"detail,omitempty"`
+	// Would lists what a dry run would have done.
+	Would []string `json:"would,omitempty"`
+}
+
+// Cutover is how a cutover went.
+type Cutover struct {
+	Fence    string `json:"fence"`
+	FinalLSN string `json:"final_lsn,omitempty"`
+	// FencedSeconds is how long the source had been closed when the cutover was decided.
+	FencedSeconds float64 `json:"fenced_seconds"`
+	Decided       bool    `json:"decided"`
+	// Verified says that rows were compared behind the final LSN and are equal.
+	Verified bool   `json:"verified"`
+	Steps    []Step `json:"steps"`
 }

@@ -55,7 +55,7 @@ func TestSetLanes(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, pgtest.Server(t, 15).Database(t))
 	m := migration(t, conn, "lanes")
-	epoch, err := target.BeginEpoch(t.Context(), conn, m.Name)
+	epoch, err := target.BeginEpoch(t.Context(), conn, m.Name, "migrate", "somebody")
 	if err == nil {
 		err = target.StartCheckpoint(t.Context(), conn, m.Name, epoch, 100)
 	}

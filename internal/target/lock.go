@@ -66,8 +66,12 @@ type Holder struct {
 func lockedError(ctx context.Context, conn *pgx.Conn, name string) error {
 	err := errors.Newf("migration %q is already being run", name)
 	if h, lookup := Locked(ctx, conn, name); lookup == nil && h != nil {
-		err = errors.WithDetailf(err, "by user %q from %s since %s (server process %d on the target)",
-			h.User, h.Address, h.Since.UTC().Format(time.RFC3339), h.PID)
+		who := "walferry"
+		if m, lookup := Load(ctx, conn, name); lookup == nil && m != nil && m.RunCommand != "" {
+			who = "walferry " + m.RunCommand + " of " + m.RunBy
+		}
+		err = errors.WithDetailf(err, "by %s, as user %q from %s since %s (server process %d on the target)",
+			who, h.User, h.Address, h.Since.UTC().Format(time.RFC3339), h.PID)
 	}
 	err = errors.WithHint(err, "stop the other instance, or choose another --name")
 	return errors.Mark(err, ErrLocked)

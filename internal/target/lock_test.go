@@ -42,7 +42,7 @@ func TestBeginEpoch(t *testing.T) {
 	uri := pgtest.Server(t, 15).Database(t)
 	old, taking := connect(t, uri), connect(t, uri)
 	m := migration(t, old, "default")
-	epoch, err := target.BeginEpoch(t.Context(), old, m.Name)
+	epoch, err := target.BeginEpoch(t.Context(), old, m.Name, "migrate", "somebody")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestBeginEpoch(t *testing.T) {
 	if err := stale.Save(t.Context(), old, applier.Checkpoint{EndLSN: 200}); err != nil {
 		t.Fatal(err)
 	}
-	newer, err := target.BeginEpoch(t.Context(), taking, m.Name)
+	newer, err := target.BeginEpoch(t.Context(), taking, m.Name, "migrate", "somebody")
 	if err != nil || newer <= epoch {
 		t.Fatalf("epoch %d after %d, %v", newer, epoch, err)
 	}

@@ -52,6 +52,16 @@ type Migration struct {
 	Error             string
 	StartedAt         time.Time
 	RunAt             time.Time
+	// RunCommand is the command that runs the migration, or ran it last, and RunBy for whom.
+	RunCommand, RunBy string
+	// Handover names who asks the instance at work to let go; empty when nobody does.
+	Handover string
+	// FinalLSN is the source's position behind which nothing was to be written; zero
+	// before a cutover took it.
+	FinalLSN pglogrepl.LSN
+	// FencedAt is when a cutover closed the source, DecidedAt when it passed the point
+	// of no return; nil before.
+	FencedAt, DecidedAt *time.Time
 }
 
 // Execer runs statements; *pgx.Conn and pgx.Tx are ones.
@@ -62,18 +72,23 @@ type Execer interface {
 // Load reads the migration called name; nil when there is none.
 func Load(ctx context.Context, conn *pgx.Conn, name string) (*Migration, error) {
 	m := Migration{Name: name}
-	var point *string
+	var point, final *string
 	err := conn.QueryRow(ctx, `
 		SELECT command, database, system_id, phase, slot, publications, owns_slot, owned_publications,
-		       consistent_point::text, rung, epoch, error, started_at, run_at
+		       consistent_point::text, rung, epoch, error, started_at, run_at, run_command, run_by, handover,
+		       final_lsn::text, fenced_at, decided_at
 		FROM walferry.migration WHERE name = $1`, name).
 		Scan(&m.Command, &m.Database, &m.SystemID, &m.Phase, &m.Slot, &m.Publications, &m.OwnsSlot, &m.OwnedPublications,
-			&point, &m.Rung, &m.Epoch, &m.Error, &m.StartedAt, &m.RunAt)
+			&point, &m.Rung, &m.Epoch, &m.Error, &m.StartedAt, &m.RunAt, &m.RunCommand, &m.RunBy, &m.Handover,
+			&final, &m.FencedAt, &m.DecidedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err == nil && point != nil {
 		m.ConsistentPoint, err = pglogrepl.ParseLSN(*point)
+	}
+	if err == nil && final != nil {
+		m.FinalLSN, err = pglogrepl.ParseLSN(*final)
 	}
 	return &m, errors.Wrapf(err, "read migration %q from the target", name)
 }
@@ -109,13 +124,15 @@ func Delete(ctx context.Context, conn Execer, name string) error {
 
 // BeginEpoch fences every earlier instance of the migration and returns the
 // new epoch: a transaction of theirs that is under way is waited for, a later
-// one finds its checkpoint row gone.
-func BeginEpoch(ctx context.Context, conn *pgx.Conn, name string) (int64, error) {
+// one finds its checkpoint row gone. What is loaded afterwards is therefore all
+// that they have done. Command and by are what the instance runs, and for whom.
+func BeginEpoch(ctx context.Context, conn *pgx.Conn, name, command, by string) (int64, error) {
 	var epoch int64
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			UPDATE walferry.migration SET epoch = epoch + 1, run_at = pg_catalog.now(), error = ''
-			WHERE name = $1 RETURNING epoch`, name).Scan(&epoch)
+			UPDATE walferry.migration SET epoch = epoch + 1, run_at = pg_catalog.now(), error = '',
+			       run_command = $2, run_by = $3, handover = ''
+			WHERE name = $1 RETURNING epoch`, name, command, by).Scan(&epoch)
 		if err != nil {
 			return err
 		}
@@ -140,4 +157,16 @@ func Restart(ctx context.Context, conn *pgx.Conn, m *Migration) error {
 		return Save(ctx, tx, m)
 	})
 	return errors.Wrapf(err, "reset migration %q on the target", m.Name)
+}
+
+// SaveChoices records what the migration was asked to move, as JSON.
+func SaveChoices(ctx context.Context, conn Execer, name string, choices any) error {
+	_, err := conn.Exec(ctx, `UPDATE walferry.migration SET choices = $2 WHERE name = $1`, name, choices)
+	return errors.Wrapf(err, "record the choices of migration %q on the target", name)
+}
+
+// LoadChoices reads them into choices, a pointer.
+func LoadChoices(ctx context.Context, conn *pgx.Conn, name string, choices any) error {
+	err := conn.QueryRow(ctx, `SELECT choices FROM walferry.migration WHERE name = $1`, name).Scan(choices)
+	return errors.Wrapf(err, "read the choices of migration %q from the target", name)
 }

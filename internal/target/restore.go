@@ -70,7 +70,9 @@ func (r *Restorer) work(ctx context.Context, q *entryQueue) (err error) {
 
 func (r *Restorer) run(ctx context.Context, conn *pgx.Conn, e Entry) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		warning, err := schema.Apply(ctx, tx, e.Entry)
+		entry := e.Entry
+		entry.SQL = schema.Unvalidated(entry)
+		warning, err := schema.Apply(ctx, tx, entry)
 		if err != nil {
 			return err
 		}

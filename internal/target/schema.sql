@@ -19,7 +19,18 @@ CREATE TABLE IF NOT EXISTS walferry.migration (
     epoch            bigint NOT NULL DEFAULT 0,
     error            text NOT NULL DEFAULT '',
     started_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    run_at           timestamptz NOT NULL DEFAULT pg_catalog.now()
+    run_at           timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    -- Which command runs it, or ran it last, and for whom.
+    run_command      text NOT NULL DEFAULT '',
+    run_by           text NOT NULL DEFAULT '',
+    -- Who asks the instance at work to let go; empty when nobody does.
+    handover         text NOT NULL DEFAULT '',
+    -- What its last run was asked to move, for the commands that end it.
+    choices          jsonb NOT NULL DEFAULT '{}',
+    final_lsn        pg_lsn,
+    fenced_at        timestamptz,
+    -- The point of no return of its cutover.
+    decided_at       timestamptz
 );
 
 -- One row for each lane, updated by every batch: room for HOT updates.
@@ -88,4 +99,34 @@ CREATE TABLE IF NOT EXISTS walferry.large_object (
     migration text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
     oid       oid NOT NULL,
     PRIMARY KEY (migration, oid)
+);
+
+-- The steps of the cutover, as they went the last time.
+CREATE TABLE IF NOT EXISTS walferry.step (
+    migration    text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    ord          integer NOT NULL,
+    name         text NOT NULL,
+    state        text NOT NULL,
+    detail       text NOT NULL DEFAULT '',
+    started_at   timestamptz NOT NULL,
+    seconds      double precision NOT NULL DEFAULT 0,
+    PRIMARY KEY (migration, name)
+);
+
+-- What closes the source, and what opens it again. Written before it is closed.
+CREATE TABLE IF NOT EXISTS walferry.fence (
+    migration    text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    ord          integer NOT NULL,
+    close_sql    text NOT NULL,
+    open_sql     text NOT NULL,
+    PRIMARY KEY (migration, ord)
+);
+
+-- Where both sides were, for forecasts: the last hour, kept by the instance at work.
+CREATE TABLE IF NOT EXISTS walferry.sample (
+    migration    text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    at           timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    source_lsn   pg_lsn NOT NULL,
+    applied_lsn  pg_lsn NOT NULL,
+    PRIMARY KEY (migration, at)
 );

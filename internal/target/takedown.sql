@@ -12,14 +12,14 @@ WITH RECURSIVE written(oid) AS (
     SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN family f ON f.oid = i.inhrelid
       JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE c.relispartition
 ), named AS (
-    SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified
+    SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname) AS qualified
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 )
 SELECT kind, nspname, name, down, restore FROM (
     SELECT 1 AS ord, 'FK CONSTRAINT' AS kind, t.nspname, t.relname || ' ' || k.conname AS name,
            pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', t.qualified, k.conname) AS down,
-           pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.qualified, k.conname,
-                             pg_catalog.pg_get_constraintdef(k.oid)) AS restore
+           pg_catalog.format('ALTER TABLE %s%s ADD CONSTRAINT %I %s', CASE t.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END,
+                             t.qualified, k.conname, pg_catalog.pg_get_constraintdef(k.oid)) AS restore
     FROM pg_catalog.pg_constraint k JOIN named t ON t.oid = k.conrelid
     WHERE $2 AND k.contype = 'f' AND k.conparentid = 0
       AND coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true)

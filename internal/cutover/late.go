@@ -1,0 +1,50 @@
+package cutover
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/internal/sqltext"
+)
+
+// lateSQL counts the transactions that the slot holds, changed rows, and committed at
+// or behind $2. A message's first byte is its kind; the slot is not moved.
+const lateSQL = `SELECT pg_catalog.count(*) FROM (
+	SELECT m.xid FROM pg_catalog.pg_logical_slot_peek_binary_changes($1, NULL, NULL,
+		'proto_version', '1', 'publication_names', $3) m
+	GROUP BY m.xid
+	HAVING pg_catalog.max(m.lsn) >= $2::text::pg_lsn AND pg_catalog.bool_or(pg_catalog.get_byte(m.data, 0) = ANY ($4::int[]))) late`
+
+// Late counts the transactions that changed published rows on the source and committed
+// at or behind lsn: what the slot holds, which nobody may be reading.
+func (s Sides) Late(ctx context.Context, slot string, publications []string, lsn pglogrepl.LSN) (n int64, err error) {
+	names := make([]string, len(publications))
+	for i, p := range publications {
+		names[i] = sqltext.Ident(p)
+	}
+	kinds := []int32{'I', 'U', 'D', 'T'}
+	for {
+		err = s.Source.QueryRow(ctx, lateSQL, slot, lsn.String(), strings.Join(names, ","), kinds).Scan(&n)
+		// The walsender that has just ended may hold the slot for a moment.
+		if !inUse(err) || !pause(ctx, 25*time.Millisecond) {
+			return n, errors.Wrapf(err, "look for late changes in slot %q of the source", slot)
+		}
+	}
+}
+
+func inUse(err error) bool {
+	var pgErr interface{ SQLState() string }
+	return errors.As(err, &pgErr) && pgErr.SQLState() == "55006"
+}
+
+// Emit writes a message into the source's WAL, so that a walsender passes the
+// position before it even when nothing else is written.
+func Emit(ctx context.Context, src *pgx.Conn) error {
+	_, err := src.Exec(ctx, `SELECT pg_catalog.pg_logical_emit_message(true, 'walferry', 'drain')`)
+	return errors.Wrap(err, "write a message into the source's WAL")
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pglogrepl"
+
+	"github.com/walferry/walferry/internal/cutover"
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
+)
+
+// steps are those of `cutover`, and of `migrate --stop-replication`, which leaves it to
+// the operator that nothing is written anymore. The first three run while the stream does.
+func (e *engine) steps() []cutover.Step {
+	steps := []cutover.Step{
+		{Name: cutover.StepFence, Run: e.stepFence},
+		{Name: cutover.StepFinalLSN, Run: e.stepFinalLSN},
+		{Name: cutover.StepDrain, Run: e.stepDrain},
+		{Name: cutover.StepSequences, Run: e.stepSequences},
+		{Name: cutover.StepObjects, Run: e.stepObjects},
+		{Name: cutover.StepSchema, Run: e.stepSchema},
+		{Name: cutover.StepValidate, Run: e.stepValidate},
+		{Name: cutover.StepAnalyze, Run: e.stepAnalyze},
+		{Name: cutover.StepQuiet, Run: e.stepQuiet},
+		{Name: cutover.StepDecide, Run: e.stepDecide},
+		{Name: cutover.StepRelease, Run: e.stepRelease},
+		{Name: cutover.StepDone, Run: e.stepDone},
+	}
+	if e.m.Slot == "" {
+		return append(steps[3:8:8], steps[9:]...)
+	}
+	if e.cut == nil {
+		return steps[1:]
+	}
+	return steps
+}
+
+// newRunner readies the steps for an attempt.
+func (e *engine) newRunner() {
+	e.runner = &cutover.Runner{
+		Steps: e.steps(), Actions: cutover.Real{}, Logger: e.o.Logger,
+		Record: func(ctx context.Context, ord int, s target.Step) error {
+			return target.SaveStep(ctx, e.dst, e.m.Name, ord, s)
+		},
+		Begin: func(name string) { e.report(func(v *status.Progress) { v.Item = name }) },
+	}
+	if e.cut != nil {
+		e.runner.Hooks = e.hooks()
+		if e.cut.recording != nil {
+			e.runner.Actions = e.cut.recording
+		}
+	}
+}
+
+// finish makes the target complete after the drain and decides, or goes on with a
+// migration that is decided.
+func (e *engine) finish(ctx context.Context) error {
+	if err := e.setPhase(ctx, target.CuttingOver); err != nil {
+		return err
+	}
+	if e.m.DecidedAt == nil {
+		err := e.bounded(ctx, func(ctx context.Context) error {
+			return e.runner.Run(ctx, cutover.StepSequences, cutover.StepObjects, cutover.StepSchema, cutover.StepValidate, cutover.StepAnalyze,
+				cutover.StepQuiet, cutover.StepDecide)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return e.runner.From(ctx, cutover.StepRelease)
+}
+
+func (e *engine) sides() cutover.Sides {
+	return cutover.Sides{Source: e.src, Target: e.dst, Migration: e.m.Name, Logger: e.o.Logger}
+}
+
+func (e *engine) stepFence(ctx context.Context, a cutover.Actions) (string, error) {
+	if e.cut.o.Fence == cutover.FenceNone {
+		return "left to the operator", nil
+	}
+	return e.sides().Close(ctx, a)
+}
+
+// stepFinalLSN takes the source's position once nobody has anything left to commit.
+func (e *engine) stepFinalLSN(ctx context.Context, a cutover.Actions) (string, error) {
+	if e.cut != nil {
+		if err := e.sides().AwaitWriters(ctx, a); err != nil {
+			return "", err
+		}
+	}
+	lsn, err := e.sourceLSN(ctx, "pg_current_wal_insert_lsn")
+	if err != nil {
+		return "", err
+	}
+	err = a.Do(ctx, "target: record the source's position as the final LSN", func(ctx context.Context) error {
+		e.m.FinalLSN = lsn
+		return target.SaveFinalLSN(ctx, e.dst, e.m.Name, lsn)
+	})
+	return lsn.String(), err
+}
+
+// stepDrain lets the stream end at the final LSN, and waits for that.
+func (e *engine) stepDrain(ctx context.Context, a cutover.Actions) (string, error) {
+	err := a.Do(ctx, "apply what the source committed until then, and end the stream", func(ctx context.Context) error {
+		return e.drainTo(ctx, e.m.FinalLSN)
+	})
+	return "", err
+}
+
+func (e *engine) stepSequences(ctx context.Context, a cutover.Actions) (string, error) {
+	wanted, err := e.sides().Sequences(ctx)
+	if err != nil {
+		return "", err
+	}
+	err = a.Do(ctx, fmt.Sprintf("target: set %d sequences to the source's positions", len(wanted)), func(ctx context.Context) error {
+		return e.syncSequences(ctx, 0)
+	})
+	if err != nil || a.Dry() || e.cut == nil {
+		return fmt.Sprintf("%d set", e.sequencesSet), err
+	}
+	n, err := e.sides().CheckSequences(ctx)
+	return fmt.Sprintf("%d set and checked", n), err
+}
+
+// stepObjects brings over what no stream carries.
+func (e *engine) stepObjects(ctx context.Context, a cutover.Actions) (string, error) {
+	err := a.Do(ctx, "target: bring its large objects up to date", func(ctx context.Context) error {
+		return e.copyLargeObjects(ctx, "")
+	})
+	if err != nil {
+		return "", err
+	}
+	return "", a.Do(ctx, "target: copy the rows of unlogged tables", e.copyUnlogged)
+}
+
+// stepSchema restores what was held back or taken down.
+func (e *engine) stepSchema(ctx context.Context, a cutover.Actions) (string, error) {
+	pending, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
+	if err != nil {
+		return "", err
+	}
+	if a.Dry() {
+		for i := range pending {
+			if err := a.Do(ctx, "target: restore "+pending[i].Object(), nil); err != nil {
+				return "", err
+			}
+		}
+		return "", nil
+	}
+	if err := e.restore(ctx, target.CuttingOver, schema.Finish, 1); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d restored", len(pending)), e.refreshViews(ctx)
+}
+
+func (e *engine) stepValidate(ctx context.Context, a cutover.Actions) (string, error) {
+	n, broken, err := e.sides().ValidateKeys(ctx, a)
+	for _, b := range broken {
+		e.warn(b)
+	}
+	return fmt.Sprintf("%d foreign keys", n), err
+}
+
+func (e *engine) stepAnalyze(ctx context.Context, a cutover.Actions) (string, error) {
+	return "", a.Do(ctx, "target: gather the planner's statistics of what was moved", e.analyze)
+}
+
+// stepQuiet makes sure that nothing was written since the final LSN, as far as the
+// slot can tell, and that is everything that is published.
+func (e *engine) stepQuiet(ctx context.Context, a cutover.Actions) (string, error) {
+	if a.Dry() {
+		return "", a.Do(ctx, "look once more for writes behind the final LSN", nil)
+	}
+	late, err := e.sides().Late(ctx, e.m.Slot, e.m.Publications, e.m.FinalLSN)
+	switch {
+	case err != nil || late == 0:
+		return "nothing was written since", err
+	case e.cut == nil:
+		e.warn(fmt.Sprintf("the source was written to after %s, where the stream ended: %d transactions are not on the target", e.m.FinalLSN, late))
+		return fmt.Sprintf("%d transactions were written since", late), nil
+	}
+	err = errors.Newf("the source was written to after the final LSN %s: %d transactions are not on the target", e.m.FinalLSN, late)
+	return "", errors.WithHint(err, "stop the writers, and run walferry cutover again")
+}
+
+func (e *engine) stepDecide(ctx context.Context, a cutover.Actions) (string, error) {
+	err := a.Do(ctx, "target: record that the migration is decided, the point of no return", func(ctx context.Context) error {
+		return target.Decide(ctx, e.dst, e.m.Name, e.m.Epoch)
+	})
+	if err != nil || a.Dry() {
+		return "", err
+	}
+	m, err := target.Load(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return "", err
+	}
+	e.m.DecidedAt, e.m.FencedAt = m.DecidedAt, m.FencedAt
+	if m.FencedAt == nil {
+		return "", nil
+	}
+	return fmt.Sprintf("the source had been closed for %.1f s", m.DecidedAt.Sub(*m.FencedAt).Seconds()), nil
+}
+
+// stepRelease drops what the migration made on the source.
+func (e *engine) stepRelease(ctx context.Context, a cutover.Actions) (string, error) {
+	if a.Dry() {
+		for _, name := range replicationObjects(e.m) {
+			if err := a.Do(ctx, "source: drop "+name, nil); err != nil {
+				return "", err
+			}
+		}
+		return "", nil
+	}
+	dropped, err := dropReplication(ctx, e.src, e.m)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range dropped {
+		e.o.Logger.InfoContext(ctx, "dropped on the source", "object", name)
+	}
+	e.m.OwnsSlot, e.m.OwnedPublications = false, nil
+	return fmt.Sprintf("%d objects dropped on the source", len(dropped)), target.Save(ctx, e.dst, e.m)
+}
+
+func (e *engine) stepDone(ctx context.Context, a cutover.Actions) (string, error) {
+	return "", a.Do(ctx, "target: record that the migration is done", func(ctx context.Context) error {
+		return e.setPhase(ctx, target.Done)
+	})
+}
+
+// sourceLSN asks the source for one of its WAL positions.
+func (e *engine) sourceLSN(ctx context.Context, function string) (pglogrepl.LSN, error) {
+	var text string
+	if err := e.src.QueryRow(ctx, "SELECT pg_catalog."+function+"()::text").Scan(&text); err != nil {
+		return 0, errors.Wrap(err, "read the source's WAL position")
+	}
+	lsn, err := pglogrepl.ParseLSN(text)
+	return lsn, errors.Wrap(err, "read the source's WAL position")
+}
