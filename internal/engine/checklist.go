@@ -117,7 +117,7 @@ func (c *checklist) slot(ctx context.Context) error {
 	}
 	lag := max(0, int64(now)-int64(checkpoint.LSN))
 	c.add(validate.Info, "lag", "", "what is applied is "+term.Bytes(lag)+" behind the source",
-		fmt.Sprintf("the source is closed once that is at most %s", term.Bytes(c.cut.o.MaxLag)), "")
+		"the source is closed once that is at most "+term.Bytes(c.cut.o.MaxLag), "")
 	return nil
 }
 

@@ -176,18 +176,19 @@ func (e *engine) bounded(ctx context.Context, f func(context.Context) error) err
 	return err
 }
 
-// beginClosing is called before the source is closed: from here on a first signal is refused.
-func (e *engine) beginClosing() error {
+// beginClosing is called before the source is closed: from here on a first signal is
+// refused. False when one has come before.
+func (e *engine) beginClosing() bool {
 	if e.cut == nil {
-		return nil
+		return true
 	}
 	if !e.cut.gate.shut() {
-		return ErrStopped
+		return false
 	}
 	if e.cut.deadline.IsZero() {
 		e.cut.deadline = time.Now().Add(e.cut.o.Timeout)
 	}
-	return nil
+	return true
 }
 
 func (e *engine) refuseSignal() {

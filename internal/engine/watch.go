@@ -193,7 +193,7 @@ func (w *watch) recordRowByRow(ctx context.Context, now []applier.RowByRow) erro
 // finish closes the source and lets the stream end there, in the first steps of the
 // cutover. A first signal still stops what no fence was asked for.
 func (w *watch) finish(ctx context.Context) error {
-	if err := w.beginClosing(); err != nil {
+	if !w.beginClosing() {
 		w.drain()
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/pgtest"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/target"
@@ -75,6 +76,10 @@ func TestTakeDownObjects(t *testing.T) {
 		r := target.Restorer{Migration: m.Name, Jobs: 1, Connect: connectTo(uri)}
 		if err := r.Run(t.Context(), schema.Finish); err != nil {
 			t.Fatal(err)
+		}
+		sides := cutover.Sides{Target: conn, Migration: m.Name}
+		if _, broken, err := sides.ValidateKeys(t.Context(), cutover.Real{}); err != nil || len(broken) > 0 {
+			t.Fatalf("%v, %v", broken, err)
 		}
 		if after := pgtest.Query(t, uri, whatActs)[0][0]; after != before {
 			t.Errorf("%d: before\n%s\nafter\n%s", major, before, after)
