@@ -54,7 +54,7 @@ Exit status: 0 done, 1 error, 2 the answer is no (preflight blocked, rows differ
 	f.StringVar(&a.logFormat, "log-format", "text", "form of messages on stderr: text, json")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "show warnings and errors only, and no progress")
 	root.AddCommand(
-		newMigrate(a), newStream(a), newSnapshot(a), newValidate(a),
+		newMigrate(a), newStream(a), newSnapshot(a), newValidate(a), newVerify(a),
 		newCutover(a), newStatus(a), newCleanup(a), newDemo(a), newVersion(a),
 	)
 	return root

@@ -40,6 +40,8 @@ type engine struct {
 	wasFenced bool
 	// progressed tells the retries that the attempt got on.
 	progressed func()
+	// barrier, unless nil, is where the stream ends; verify sets it.
+	barrier *barrier
 	// unknown are tables that the stream named and the ledger did not have.
 	unknown      []catalog.Name
 	warnings     []string
@@ -93,11 +95,8 @@ func (e *engine) takeOver(ctx context.Context) error {
 	if err != nil || m == nil {
 		return err
 	}
-	if m.SystemID != e.system.SystemID || m.Database != e.system.Database {
-		err := errors.Newf("migration %q on the target belongs to another source", e.o.Name)
-		err = errors.WithDetailf(err, "it was started from database %q of cluster %s, this source is database %q of cluster %s",
-			m.Database, m.SystemID, e.system.Database, e.system.SystemID)
-		return errors.WithHint(err, "point --source at the database that it was started from, choose another --name, or run walferry cleanup")
+	if err := e.checkSource(m); err != nil {
+		return err
 	}
 	running := string(e.command)
 	if e.cut != nil {
@@ -119,6 +118,17 @@ func (e *engine) takeOver(ctx context.Context) error {
 		return err
 	}
 	e.wasFenced = e.wasFenced || e.m.FencedAt != nil
+	return nil
+}
+
+// checkSource fails when the migration is of another source.
+func (e *engine) checkSource(m *target.Migration) error {
+	if m.SystemID != e.system.SystemID || m.Database != e.system.Database {
+		err := errors.Newf("migration %q on the target belongs to another source", e.o.Name)
+		err = errors.WithDetailf(err, "it was started from database %q of cluster %s, this source is database %q of cluster %s",
+			m.Database, m.SystemID, e.system.Database, e.system.SystemID)
+		return errors.WithHint(err, "point --source at the database that it was started from, choose another --name, or run walferry cleanup")
+	}
 	return nil
 }
 

@@ -99,6 +99,11 @@ func (e *engine) newSnapshot(ctx context.Context) (*exported, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.snapshotOn(ctx, conn)
+}
+
+// snapshotOn is newSnapshot with a connection, which it takes over.
+func (e *engine) snapshotOn(ctx context.Context, conn *source.Conn) (*exported, error) {
 	// The slot of a killed run may still be there, so the name is never used twice.
 	name := sqltext.Suffixed(e.m.Slot, "_"+strings.ToLower(rand.Text()[:8]))
 	slot, err := conn.CreateSlot(ctx, name, source.SlotOptions{Export: true, Temporary: true})

@@ -79,7 +79,10 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 		OnMissingRow: e.o.OnMissingRow,
 		Logger:       e.o.Logger,
 	})
-	in := &input{Applier: app}
+	g, ctx := errgroup.WithContext(ctx)
+	receiving, endReceiving := context.WithCancelCause(ctx)
+	defer endReceiving(nil)
+	in := newInput(app, lanes, e.barrier, receiving.Done())
 	in.end.Store(uint64(e.o.EndLSN))
 	if meet != 0 {
 		in.end.Store(uint64(meet))
@@ -87,9 +90,6 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 	positions := &source.Positions{}
 	positions.SetFlushed(start)
 
-	g, ctx := errgroup.WithContext(ctx)
-	receiving, endReceiving := context.WithCancelCause(ctx)
-	defer endReceiving(nil)
 	applied := make(chan struct{})
 	w := watch{
 		engine: e, app: app, in: in, positions: positions, routes: routes, applied: applied,
@@ -154,6 +154,12 @@ type input struct {
 	*applier.Applier
 
 	end atomic.Uint64 // an LSN; zero means no end
+
+	barrier *barrier
+	// furthest is beyond what was handed over, or told to be the end of it.
+	furthest decoder.LSN
+	// ended is closed when nothing more is received.
+	ended <-chan struct{}
 }
 
 var _ decoder.Handler = (*input)(nil)
@@ -167,11 +173,19 @@ func (in *input) Begin(tx *decoder.Transaction) error {
 		}
 		return errEnd
 	}
+	if err := in.pass(tx.CommitLSN); err != nil {
+		return err
+	}
+	in.furthest = max(in.furthest, tx.CommitLSN+1)
 	return in.Applier.Begin(tx)
 }
 
 // idle is told that the source has nothing more up to lsn.
 func (in *input) idle(lsn decoder.LSN, urgent bool) error {
+	if err := in.pass(lsn); err != nil {
+		return err
+	}
+	in.furthest = max(in.furthest, lsn)
 	if err := in.Idle(lsn, urgent); err != nil {
 		return err
 	}

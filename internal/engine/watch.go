@@ -51,6 +51,7 @@ type watch struct {
 	pushed     time.Time          // the sequences
 	handedOver string             // to whom; empty while nobody asked
 	rowByRow   []applier.RowByRow // as recorded
+	meeting    meeting            // with verify
 }
 
 // run watches until the applier has ended.
@@ -58,6 +59,7 @@ func (w *watch) run(ctx context.Context) error {
 	flush, lag := time.NewTicker(flushEvery), time.NewTicker(lagEvery)
 	defer flush.Stop()
 	defer lag.Stop()
+	defer func() { w.meeting.exporter.close(ctx) }()
 	stop := w.o.Stop
 	for {
 		select {
@@ -72,6 +74,9 @@ func (w *watch) run(ctx context.Context) error {
 		case <-flush.C:
 			failpoint.Hit("feedback: before what is durable is reported")
 			w.positions.SetFlushed(w.app.Durable())
+			if err := w.meet(ctx); err != nil {
+				return err
+			}
 		case <-lag.C:
 			if err := w.look(ctx); err != nil {
 				return err

@@ -62,6 +62,9 @@ func (c *Conn) Close(ctx context.Context) {
 // ServerMajor is the major version of the source.
 func (c *Conn) ServerMajor() int { return c.major }
 
+// PID is the server process of the connection.
+func (c *Conn) PID() uint32 { return c.conn.PID() }
+
 // System is what IDENTIFY_SYSTEM tells.
 type System struct {
 	// SystemID identifies the cluster; a physical copy has the same.

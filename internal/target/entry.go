@@ -105,3 +105,32 @@ func Warnings(ctx context.Context, conn *pgx.Conn, migration string) ([]Warning,
 	warnings, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Warning])
 	return warnings, errors.Wrap(err, "read the schema's entries on the target")
 }
+
+// EntryName names what an entry is for, as pg_dump does.
+type EntryName struct{ Namespace, Name string }
+
+// EntryNote is what there is to say of an object that the target lacks.
+type EntryNote struct {
+	// Pending says that it is held back, or taken down, until the cutover.
+	Pending bool
+	// Message says why it was left out.
+	Message string
+}
+
+// EntryNotes reads what of the schema has not come to the target, or was taken down there.
+func EntryNotes(ctx context.Context, conn *pgx.Conn, migration string) (map[EntryName]EntryNote, error) {
+	rows, err := conn.Query(ctx, `
+		SELECT namespace, name, state = 'pending', message FROM walferry.entry WHERE migration = $1 AND state <> 'done'`, migration)
+	if err != nil {
+		return nil, errors.Wrap(err, "read the schema's entries on the target")
+	}
+	notes := map[EntryName]EntryNote{}
+	var name EntryName
+	var note EntryNote
+	_, err = pgx.ForEachRow(rows, []any{&name.Namespace, &name.Name, &note.Pending, &note.Message}, func() error {
+		note.Pending = note.Pending || notes[name].Pending
+		notes[name] = note
+		return nil
+	})
+	return notes, errors.Wrap(err, "read the schema's entries on the target")
+}

@@ -130,3 +130,39 @@ CREATE TABLE IF NOT EXISTS walferry.sample (
     applied_lsn  pg_lsn NOT NULL,
     PRIMARY KEY (migration, at)
 );
+
+-- Where verify and a run meet: a point of the source's stream that the target is to hold
+-- exactly, for the moment in which its snapshot is exported. See docs/design/verify.md.
+CREATE TABLE IF NOT EXISTS walferry.barrier (
+    migration text PRIMARY KEY REFERENCES walferry.migration ON DELETE CASCADE,
+    id        text NOT NULL,
+    state     text NOT NULL DEFAULT 'asked',
+    -- What commits at or behind it is not applied yet.
+    gate      pg_lsn NOT NULL,
+    lsn       pg_lsn,
+    snapshot  text NOT NULL DEFAULT '',
+    message   text NOT NULL DEFAULT '',
+    -- When verify last showed that it lives, and when the gate was last moved.
+    beat      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    moved     timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+-- The last verification of a migration; finished_at is null while it runs, or was killed.
+CREATE TABLE IF NOT EXISTS walferry.verification (
+    migration   text PRIMARY KEY REFERENCES walferry.migration ON DELETE CASCADE,
+    choice      text NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    finished_at timestamptz,
+    equal       boolean,
+    lsn         pg_lsn
+);
+
+CREATE TABLE IF NOT EXISTS walferry.verdict (
+    migration   text NOT NULL REFERENCES walferry.verification ON DELETE CASCADE,
+    namespace   text NOT NULL,
+    name        text NOT NULL,
+    lsn         pg_lsn NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    verdict     jsonb NOT NULL,
+    PRIMARY KEY (migration, namespace, name)
+);
