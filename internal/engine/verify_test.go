@@ -50,8 +50,8 @@ func different(v status.Verification) (lines []string) {
 	return lines
 }
 
-// streaming starts migrate and waits until it streams.
-func (p pair) streaming(t *testing.T, more ...string) *process {
+// migrating starts migrate and waits until it streams.
+func (p pair) migrating(t *testing.T, more ...string) *process {
 	t.Helper()
 	m := start(t, p.args("migrate", more...)...)
 	pgtest.Eventually(t, "the stream runs", func() bool {
@@ -70,7 +70,7 @@ func TestEndToEnd_VerifyUnderLoad(t *testing.T) {
 	w := p.write(t, workload.Options{Seed: 7, Sessions: 3, Truncate: true, LargeRows: 500, Pause: 10 * time.Millisecond})
 	w.committed(50)
 	for _, lanes := range []string{"1", "4"} {
-		m := p.streaming(t, "--apply-jobs", lanes)
+		m := p.migrating(t, "--apply-jobs", lanes)
 		for range 2 {
 			if v := p.verify(t, 0, "--jobs", "2"); !v.Aligned {
 				t.Error("both sides were compared as they stood")
@@ -100,7 +100,7 @@ func TestEndToEnd_VerifyPlanted(t *testing.T) {
 		`CREATE TABLE planted.texts (k text COLLATE "C" PRIMARY KEY, v int)`, `INSERT INTO planted.texts SELECT 'k' || i, i FROM generate_series(1, 500) i`,
 		`CREATE INDEX rows_t ON planted.rows (t)`)
 	w := p.write(t, workload.Options{Seed: 8, Sessions: 2, LargeRows: 500, Schemas: []string{"app"}, Pause: 10 * time.Millisecond})
-	m := p.streaming(t, "--apply-jobs", "2")
+	m := p.migrating(t, "--apply-jobs", "2")
 	pgtest.Exec(t, p.target, `ALTER TABLE planted.texts RENAME TO old`,
 		`CREATE TABLE planted.texts (v int, extra text, k text COLLATE "POSIX")`, // another order of columns, and of text
 		`INSERT INTO planted.texts SELECT v, 'x', k FROM planted.old`, `DROP TABLE planted.old`, `ALTER TABLE planted.texts ADD PRIMARY KEY (k)`)
