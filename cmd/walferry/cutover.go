@@ -129,16 +129,16 @@ func (p *printer) cutover(c *status.Cutover) {
 	}
 	tw := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
 	inner := &printer{w: tw}
-	inner.printf("step\tstate\tseconds\tresult\n")
-	for _, s := range c.Steps {
-		if s.State != "planned" {
-			inner.printf("%s\t%s\t%.3f\t%s\n", s.Step, s.State, s.Seconds, s.Detail)
+	for i, s := range c.Steps {
+		switch {
+		case s.State == "planned":
+			inner.printf("%s\n", s.Step)
+			inner.list("  would ", s.Would)
 			continue
+		case i == 0:
+			inner.printf("step\tstate\tseconds\tresult\n")
 		}
-		inner.printf("%s\t%s\t\t\n", s.Step, s.State)
-		for _, would := range s.Would {
-			inner.printf("  would %s\n", would)
-		}
+		inner.printf("%s\t%s\t%.3f\t%s\n", s.Step, s.State, s.Seconds, s.Detail)
 	}
 	p.err = errors.CombineErrors(inner.err, tw.Flush())
 	if c.FencedSeconds > 0 {

@@ -40,9 +40,19 @@ func run() int {
 	cmd := newRoot(&app{stop: stop, stdout: os.Stdout, stderr: os.Stderr})
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = errors.WithHint(errors.New("aborted by a second signal"), "the last checkpoint holds: run the same command again to resume")
+		err = aborted(err)
 	}
 	return exitStatus(err, os.Stderr)
+}
+
+// aborted says that a second signal ended a command, and what the command says of how it
+// left things.
+func aborted(cause error) error {
+	err := errors.New("aborted by a second signal")
+	for _, detail := range errors.GetAllDetails(cause) {
+		err = errors.WithDetail(err, detail)
+	}
+	return errors.WithHint(err, "the last checkpoint holds: run the same command again to resume")
 }
 
 // exitStatus prints an error the way PostgreSQL's programs do and chooses the exit status.

@@ -171,6 +171,9 @@ func (e *engine) bounded(ctx context.Context, f func(context.Context) error) err
 		// Not an error that passes by itself, whatever it was that took too long.
 		late := errors.Newf("the cutover was not decided within %s: %s", e.cut.o.Timeout, err.Error())
 		late = errors.WithDetail(late, strings.Join(errors.GetAllDetails(err), "\n"))
+		for _, hint := range errors.GetAllHints(err) {
+			late = errors.WithHint(late, hint)
+		}
 		return errors.WithHint(errors.Mark(late, errLate), "remove what took so long, or allow more with --timeout")
 	}
 	return err

@@ -158,6 +158,9 @@ func (e *engine) stepSchema(ctx context.Context, a cutover.Actions) (string, err
 }
 
 func (e *engine) stepValidate(ctx context.Context, a cutover.Actions) (string, error) {
+	if a.Dry() {
+		return "", a.Do(ctx, "target: validate the foreign keys that were restored", nil)
+	}
 	n, broken, err := e.sides().ValidateKeys(ctx, a)
 	for _, b := range broken {
 		e.warn(b)
