@@ -17,6 +17,37 @@ var ErrSnapshotLost = errors.New("the exported snapshot is gone")
 // row lock is waited for. The table is left as it is and the run goes on.
 var ErrCopied = errors.New("the table has been copied")
 
+// ErrMoved means that a table was rewritten, or that somebody waits to change it,
+// while it is copied in chunks: rows may have moved from one chunk to another, or be
+// hidden from the snapshot. It needs a new snapshot, and all of its rows again.
+var ErrMoved = errors.New("the table changes on the source while it is copied in chunks")
+
+// errTarget marks what failed on the target: the snapshot may live.
+var errTarget = errors.New("the target failed")
+
+// SQLSTATEs that are answered.
+const (
+	lockNotAvailable = "55P03"
+	undefinedTable   = "42P01"
+)
+
+// stateOf returns the SQLSTATE of a server's error; "" for any other.
+func stateOf(err error) string {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return ""
+}
+
+// onTarget is errors.Wrap for what failed on the target.
+func onTarget(err error, message string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Mark(errors.Wrap(err, message), errTarget)
+}
+
 // importError marks the ways in which servers say that a snapshot is not there.
 func importError(name string, err error) error {
 	err = errors.Wrapf(err, "import snapshot %q", name)
@@ -43,6 +74,9 @@ func onSide(s side, err error) error {
 		err = errors.Wrap(err, "the server closed the connection")
 	}
 	wrapped := errors.Wrap(err, string(s))
+	if s == targetSide {
+		wrapped = errors.Mark(wrapped, errTarget)
+	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		for _, detail := range []string{pgErr.Detail, pgErr.Where} {

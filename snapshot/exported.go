@@ -27,10 +27,14 @@ func export(ctx context.Context, connect func(context.Context) (*pgx.Conn, error
 	return c, name, nil
 }
 
-// importSnapshot begins a transaction that sees the exported snapshot.
+// rollbackToPart takes back what is not a part of the snapshot's transaction, such as
+// locks on tables that have been copied.
+const rollbackToPart = "ROLLBACK TO SAVEPOINT part"
+
+// importSnapshot begins a transaction that sees the exported snapshot, with a savepoint.
 func importSnapshot(ctx context.Context, c *pgx.Conn, name string) error {
 	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
-	_, err := c.PgConn().Exec(ctx, beginReadOnly+"; SET TRANSACTION SNAPSHOT "+quoted).ReadAll()
+	_, err := c.PgConn().Exec(ctx, beginReadOnly+"; SET TRANSACTION SNAPSHOT "+quoted+"; SAVEPOINT part").ReadAll()
 	if err != nil {
 		return importError(name, err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/walferry/walferry/snapshot"
 )
 
-// TestRun_NamesTheSideThatFailed copies a good table before a broken one: the
+// TestRun_NamesTheSideThatFailed copies a good table, larger on disk, before a broken one: the
 // good one stays, the broken one is as it was.
 func TestRun_NamesTheSideThatFailed(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestRun_NamesTheSideThatFailed(t *testing.T) {
 			t.Parallel()
 			source, target := databases(t)
 			const schema = "CREATE TABLE good (id int); CREATE TABLE broken (id int, note text);"
-			pgtest.Exec(t, source, schema+"INSERT INTO good VALUES (1); INSERT INTO broken SELECT g, 'note ' || g FROM generate_series(1, 100000) g;"+tc.source)
+			pgtest.Exec(t, source, schema+"INSERT INTO good SELECT g FROM generate_series(1, 200000) g; DELETE FROM good WHERE id > 1; INSERT INTO broken SELECT g, 'note ' || g FROM generate_series(1, 100000) g;"+tc.source)
 			pgtest.Exec(t, target, schema+"INSERT INTO broken VALUES (77, 'was here');"+tc.target)
 			tc.table.Namespace, tc.table.Name, tc.table.Columns = "public", "broken", []string{"id", "note"}
 			o := options(source, target)
@@ -104,9 +104,15 @@ func noSessions(t *testing.T, uris ...string) {
 }
 
 // refusing is a ledger whose methods fail on demand.
-type refusing struct{ begin, done error }
+type refusing struct {
+	tableLedger
 
-func (r refusing) Begin(context.Context, *pgx.Conn, *snapshot.Table) error { return r.begin }
+	begin, done error
+}
+
+func (r refusing) BeginChunks(context.Context, *pgx.Conn, *snapshot.Table, int) (bool, error) {
+	return false, r.begin
+}
 
 func (r refusing) Done(ctx context.Context, c *pgx.Conn, t *snapshot.Table, result snapshot.Result) error {
 	return errors.CombineErrors(tableLedger{}.Done(ctx, c, t, result), r.done)
@@ -201,7 +207,9 @@ func TestRun_LostConnectionLeavesTheTableAsItWas(t *testing.T) {
 			pgtest.Exec(t, target, "CREATE TABLE t (id int)")
 			result := make(chan error, 1)
 			go func() {
-				result <- snapshot.Run(t.Context(), options(source, target), []snapshot.Table{
+				o := options(source, target)
+				o.RetryFor = -1
+				result <- snapshot.Run(t.Context(), o, []snapshot.Table{
 					{Namespace: "public", Name: "t", Columns: []string{"id"}, Where: "id < 200000 OR pg_sleep(1000) IS NOT NULL"},
 				})
 			}()

@@ -2,6 +2,7 @@ package snapshot_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -21,14 +22,37 @@ func databases(t *testing.T) (source, target string) {
 	return source, target
 }
 
-// tableLedger keeps the ledger in the target's table of that name.
+// tableLedger keeps the ledger in the target's table of that name; chunks are rows of
+// their own, named after the table with their number.
 type tableLedger struct{}
 
 func (tableLedger) Begin(context.Context, *pgx.Conn, *snapshot.Table) error { return nil }
 
+func (tableLedger) BeginChunks(context.Context, *pgx.Conn, *snapshot.Table, int) (bool, error) {
+	return false, nil
+}
+
+func (tableLedger) BeginChunk(ctx context.Context, c *pgx.Conn, t *snapshot.Table, chunk int) error {
+	var copied bool
+	err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM public.ledger WHERE name = $1)", chunkName(t, chunk)).Scan(&copied)
+	if err == nil && copied {
+		return snapshot.ErrCopied
+	}
+	return err
+}
+
+func (tableLedger) ChunkDone(ctx context.Context, c *pgx.Conn, t *snapshot.Table, chunk int, r snapshot.Result) error {
+	_, err := c.Exec(ctx, "INSERT INTO public.ledger VALUES ($1, $2)", chunkName(t, chunk), r.Rows)
+	return err
+}
+
 func (tableLedger) Done(ctx context.Context, c *pgx.Conn, t *snapshot.Table, r snapshot.Result) error {
 	_, err := c.Exec(ctx, "INSERT INTO public.ledger VALUES ($1, $2)", t.String(), r.Rows)
 	return err
+}
+
+func chunkName(t *snapshot.Table, chunk int) string {
+	return t.String() + " chunk " + strconv.Itoa(chunk)
 }
 
 func options(source, target string) snapshot.Options {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -24,6 +25,21 @@ const drainTimeout = 2 * time.Second
 type pipe struct {
 	source, target *pgconn.PgConn
 	buf            []byte
+	// abandoned says that the target takes no more rows: what the source still sends
+	// is read and forgotten, so that its transaction, and with it the snapshot, lives.
+	abandoned atomic.Bool
+}
+
+// abandon asks the source to end its statement early.
+func (p *pipe) abandon(ctx context.Context) {
+	if p.abandoned.Swap(true) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := p.source.CancelRequest(ctx); err != nil {
+		interrupt(p.source.Conn())
+	}
 }
 
 // side names the end of the pipe that an error came from.
@@ -36,7 +52,9 @@ const (
 
 // run executes both statements and returns the number of rows that each side
 // reports. moved is called with the number of bytes after every write. After an
-// error neither connection is usable.
+// error the target connection is not usable; the source's is when the target failed
+// and the source obeyed the request to cancel: its transaction has failed then, but
+// lives.
 func (p *pipe) run(ctx context.Context, from, to string, moved func(int64)) (read, written int64, err error) {
 	for _, c := range []*pgconn.PgConn{p.source, p.target} {
 		if err := c.SyncConn(ctx); err != nil {
@@ -55,21 +73,30 @@ func (p *pipe) run(ctx context.Context, from, to string, moved func(int64)) (rea
 	}()
 
 	var failure firstError
+	p.abandoned.Store(false)
 	in := wire{conn: target, buf: make([]byte, 4096)}
-	if err := p.start(source, target, &in, from, to); err != nil {
+	if err := send(targetSide, target, to); err != nil {
+		return 0, 0, err
+	}
+	if err := send(sourceSide, source, from); err != nil {
 		return 0, 0, err
 	}
 	var watching sync.WaitGroup
-	watching.Go(func() {
-		tag, err := finish(&in)
-		if err != nil {
-			failure.set(targetSide, err)
-			interrupt(source)
-		}
-		written = tag.RowsAffected()
-	})
-	tag, err := p.pump(source, target, moved, &failure)
-	if err != nil {
+	if err := expect(&in, msgCopyIn); err != nil {
+		failure.set(targetSide, err)
+		p.abandon(ctx)
+	} else {
+		watching.Go(func() {
+			tag, err := finish(&in)
+			if err != nil {
+				failure.set(targetSide, err)
+				p.abandon(ctx)
+			}
+			written = tag.RowsAffected()
+		})
+	}
+	tag, err := p.pump(ctx, source, target, moved, &failure)
+	if err != nil && !p.abandoned.Load() {
 		fail := textMessage(msgCopyFail, "the source failed")
 		_ = target.SetDeadline(time.Now().Add(drainTimeout))
 		_, _ = target.Write(fail)
@@ -78,19 +105,25 @@ func (p *pipe) run(ctx context.Context, from, to string, moved func(int64)) (rea
 	return tag.RowsAffected(), written, failure.err
 }
 
-// start sends both statements and waits until the target is ready for rows.
-func (p *pipe) start(source, target net.Conn, in *wire, from, to string) error {
-	if _, err := target.Write(textMessage(msgQuery, to)); err != nil {
-		return onSide(targetSide, err)
+// send sends a statement.
+func send(s side, c net.Conn, sql string) error {
+	_, err := c.Write(textMessage(msgQuery, sql))
+	return onSide(s, err)
+}
+
+// expect reads the message that begins a COPY. When the server fails the statement
+// instead, all of its answer is read.
+func expect(c *wire, want byte) error {
+	kind, _, err := c.next()
+	var answer *pgconn.PgError
+	switch {
+	case errors.As(err, &answer) && answer.Severity != fatal:
+		_, more := finish(c)
+		return errors.CombineErrors(err, more)
+	case err == nil && kind != want:
+		return errors.AssertionFailedf("message %q where %q was expected", kind, want)
 	}
-	if _, err := source.Write(textMessage(msgQuery, from)); err != nil {
-		return onSide(sourceSide, err)
-	}
-	kind, _, err := in.next()
-	if err == nil && kind != msgCopyIn {
-		err = errors.AssertionFailedf("message %q where CopyInResponse was expected", kind)
-	}
-	return onSide(targetSide, err)
+	return err
 }
 
 // pump moves rows until the source's COPY is complete, and tells the target so.
@@ -98,13 +131,9 @@ func (p *pipe) start(source, target net.Conn, in *wire, from, to string) error {
 // Rows arrive as one CopyData message each. Their headers are squeezed out in
 // place, and everything read at once leaves as one CopyData message, since the
 // target pays for each message and rows may be split anywhere.
-func (p *pipe) pump(source, target net.Conn, moved func(int64), failure *firstError) (pgconn.CommandTag, error) {
+func (p *pipe) pump(ctx context.Context, source, target net.Conn, moved func(int64), failure *firstError) (pgconn.CommandTag, error) {
 	out := wire{conn: source, buf: make([]byte, 4096)}
-	kind, _, err := out.next()
-	if err == nil && kind != msgCopyOut {
-		err = errors.AssertionFailedf("message %q where CopyOutResponse was expected", kind)
-	}
-	if err != nil {
+	if err := expect(&out, msgCopyOut); err != nil {
 		failure.set(sourceSide, err)
 		return pgconn.CommandTag{}, err
 	}
@@ -139,15 +168,16 @@ func (p *pipe) pump(source, target net.Conn, moved func(int64), failure *firstEr
 			skip = kind != msgCopyData
 			r += headerLen
 		}
-		if w > headerLen {
+		if w > headerLen && !p.abandoned.Load() {
 			p.buf[0] = msgCopyData
 			binary.BigEndian.PutUint32(p.buf[1:], uint32(w-1))
 			if _, err := target.Write(p.buf[:w]); err != nil {
 				// The server's own word for it is still to be read by the other goroutine.
 				_ = target.SetReadDeadline(time.Now().Add(drainTimeout))
-				return pgconn.CommandTag{}, errors.Wrap(err, "write rows")
+				p.abandon(ctx)
+			} else {
+				moved(int64(w - headerLen))
 			}
-			moved(int64(w - headerLen))
 		}
 		if done {
 			out.buf = append(out.buf[:0], p.buf[r:end]...)
@@ -168,22 +198,29 @@ func (p *pipe) pump(source, target net.Conn, moved func(int64), failure *firstEr
 		failure.set(sourceSide, err)
 		return tag, err
 	}
-	_, err = target.Write([]byte{msgCopyDone, 0, 0, 0, 4})
+	if !p.abandoned.Load() {
+		_, err = target.Write([]byte{msgCopyDone, 0, 0, 0, 4})
+	}
 	return tag, err
 }
 
-// finish reads to the end of the statement.
-func finish(c *wire) (tag pgconn.CommandTag, err error) {
+// fatal is the severity of an error that ends the session.
+const fatal = "FATAL"
+
+// finish reads to the end of the statement, also when the server says that it failed.
+func finish(c *wire) (tag pgconn.CommandTag, failure error) {
 	for {
 		kind, body, err := c.next()
-		if err != nil {
-			return tag, err
-		}
-		switch kind {
-		case msgCommandComplete:
+		var answer *pgconn.PgError
+		switch {
+		case errors.As(err, &answer) && answer.Severity != fatal && failure == nil:
+			failure = err
+		case err != nil:
+			return tag, errors.CombineErrors(failure, err)
+		case kind == msgCommandComplete:
 			tag = pgconn.NewCommandTag(string(body[:len(body)-1]))
-		case msgReady:
-			return tag, nil
+		case kind == msgReady:
+			return tag, failure
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package snapshot
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync/atomic"
 
 	"github.com/cockroachdb/errors"
@@ -11,9 +9,11 @@ import (
 )
 
 // Run copies the tables and returns when all are committed and recorded, or at
-// the first error. The tables that were committed before an error stay; the
-// others are as they were. No goroutine and no connection is left when Run
-// returns; after an error the statements of both servers are cancelled.
+// the first error. The tables that were committed before an error stay; of a large one,
+// which is copied in chunks, those of its chunks; the others are as they were. A target
+// that is lost is waited for: what was committed is not copied again. No goroutine and no
+// connection is left when Run returns; after an error the statements of both
+// servers are cancelled.
 func Run(ctx context.Context, options Options, tables []Table) error {
 	o, err := options.withDefaults()
 	if err != nil {
@@ -31,48 +31,56 @@ func Run(ctx context.Context, options Options, tables []Table) error {
 		defer closeConn(ctx, exporter)
 		o.SnapshotName = name
 	}
-
-	queue := queueOf(tables)
-	jobs := min(o.Jobs, len(tables))
+	first, err := newWorker(ctx, &o)
+	if err != nil {
+		return err
+	}
+	jobs, err := plan(ctx, first.source, &o, tables)
+	if err != nil {
+		first.close(ctx)
+		return err
+	}
+	for _, j := range jobs {
+		j.report(&o, Planned)
+	}
+	queue := queueOf(jobs)
+	workers := min(o.Jobs, len(queue))
 	var importing atomic.Int64
-	importing.Store(int64(jobs))
+	importing.Store(int64(workers))
 	group, ctx := errgroup.WithContext(ctx)
-	for range jobs {
+	for i := range workers {
 		group.Go(func() error {
-			w, err := newWorker(ctx, &o)
-			if err != nil {
-				return err
+			w := first
+			if i > 0 {
+				var err error
+				if w, err = newWorker(ctx, &o); err != nil {
+					return err
+				}
 			}
 			defer w.close(ctx)
 			if importing.Add(-1) == 0 {
 				o.Imported()
 			}
-			for t := range queue {
-				if err := ctx.Err(); err != nil {
-					return context.Cause(ctx)
-				}
-				if err := w.copy(ctx, t); err != nil {
-					return errors.Wrapf(err, "copy table %s", t)
-				}
-			}
-			return nil
+			return w.run(ctx, queue)
 		})
 	}
 	return group.Wait()
 }
 
-// queueOf returns a closed channel that holds all tables, the largest first, so
-// that no large one starts last and runs alone.
-func queueOf(tables []Table) <-chan *Table {
-	order := make([]*Table, len(tables))
-	for i := range tables {
-		order[i] = &tables[i]
+// run copies parts until there are no more.
+func (w *worker) run(ctx context.Context, queue <-chan *part) error {
+	for p := range queue {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := w.patiently(ctx, p); err != nil {
+			w.failed = true
+			err = errors.Wrapf(err, "copy table %s", p.table)
+			if p.number > 0 {
+				err = errors.WithDetailf(err, "in chunk %d of %d", p.number, len(p.chunks))
+			}
+			return err
+		}
 	}
-	slices.SortStableFunc(order, func(a, b *Table) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	queue := make(chan *Table, len(order))
-	for _, t := range order {
-		queue <- t
-	}
-	close(queue)
-	return queue
+	return nil
 }

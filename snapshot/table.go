@@ -27,7 +27,11 @@ type Table struct {
 	// Truncate empties the target table first, in the transaction that copies. The
 	// rows are then written frozen where the target allows that.
 	Truncate bool
-	// Bytes is the estimated size. Larger tables are started first.
+	// Whole forbids to copy the table in chunks: what is left of them after the snapshot
+	// was lost could not be told from rows that were there before.
+	Whole bool
+	// Bytes is the estimated size. Larger tables are started first. Run sets it to the
+	// size on the source's disk where that can be read.
 	Bytes int64
 }
 
@@ -44,19 +48,29 @@ func (t *Table) columnList() string {
 	return strings.Join(quoted, ", ")
 }
 
-// copyTo returns the statement that reads the table. COPY of a table does less
-// work per row than COPY of a query, so a query is used only where it must be.
-func (t *Table) copyTo() string {
-	if t.Where == "" && !t.Descendants {
-		return "COPY " + t.quoted() + t.parenthesized() + " TO STDOUT" + t.format(false)
+// copyTo returns the statement that reads the table, or a chunk of it. COPY of a table
+// does less work per row than COPY of a query, so a query is used only where it must be.
+func (t *Table) copyTo(c *chunk) string {
+	from, only, where := t.quoted(), !t.Descendants, t.Where
+	if c != nil {
+		from, only = c.relation, true
+		switch {
+		case where == "":
+			where = c.where
+		case c.where != "":
+			where = "(" + where + ") AND " + c.where
+		}
 	}
-	only := "ONLY "
-	if t.Descendants {
-		only = ""
+	if where == "" && only {
+		return "COPY " + from + t.parenthesized() + " TO STDOUT" + t.format(false)
 	}
-	query := "SELECT " + t.columnList() + " FROM " + only + t.quoted()
-	if t.Where != "" {
-		query += " WHERE " + t.Where
+	query := "SELECT " + t.columnList() + " FROM "
+	if only {
+		query += "ONLY "
+	}
+	query += from
+	if where != "" {
+		query += " WHERE " + where
 	}
 	return "COPY (" + query + ") TO STDOUT" + t.format(false)
 }

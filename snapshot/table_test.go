@@ -7,6 +7,7 @@ func TestTable_Statements(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		table    Table
+		chunk    *chunk
 		freeze   bool
 		from, to string
 	}{
@@ -42,6 +43,20 @@ func TestTable_Statements(t *testing.T) {
 			to:    `COPY "My ""Schema"""."select" ("a""b", "Ü x") FROM STDIN`,
 		},
 		{
+			name:  "chunk of a filtered table",
+			table: Table{Namespace: "public", Name: "orders", Columns: []string{"id"}, Where: "(id > 7 OR x)"},
+			chunk: &chunk{relation: `"public"."orders"`, where: "ctid < '(7,0)'"},
+			from:  `COPY (SELECT "id" FROM ONLY "public"."orders" WHERE ((id > 7 OR x)) AND ctid < '(7,0)') TO STDOUT`,
+			to:    `COPY "public"."orders" ("id") FROM STDIN`,
+		},
+		{
+			name:  "partition that is a chunk",
+			table: Table{Namespace: "public", Name: "orders", Columns: []string{"id"}, Descendants: true},
+			chunk: &chunk{relation: `p1`},
+			from:  `COPY p1 ("id") TO STDOUT`,
+			to:    `COPY "public"."orders" ("id") FROM STDIN`,
+		},
+		{
 			name:  "no columns",
 			table: Table{Namespace: "public", Name: "empty"},
 			from:  `COPY "public"."empty" TO STDOUT`,
@@ -50,7 +65,7 @@ func TestTable_Statements(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if got := tc.table.copyTo(); got != tc.from {
+			if got := tc.table.copyTo(tc.chunk); got != tc.from {
 				t.Errorf("source: %s\n want:  %s", got, tc.from)
 			}
 			if got := tc.table.copyFrom(tc.freeze); got != tc.to {

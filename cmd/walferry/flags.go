@@ -21,6 +21,7 @@ func copyFlags(cmd *cobra.Command, o *engine.MigrateOptions) {
 	f.StringArrayVar(&o.Filter.Schemas, "schema", nil, "move only tables of schemas that match the pattern (repeatable)")
 	f.StringArrayVar(&o.Filter.ExcludeSchemas, "exclude-schema", nil, "leave out schemas that match the pattern (repeatable)")
 	f.IntVarP(&o.Jobs, "jobs", "j", 0, "tables copied and indexes built at once (default: the number of CPUs, at most 8)")
+	f.Int64Var(&o.ChunkBytes, "chunk-size", 0, "copy tables that take more bytes than this in chunks of about that size, several at once (default: 16 MiB to 1 GiB, from 64 MiB on)")
 	f.Var(choice((*string)(&o.IfNotEmpty), "refuse", "append", "truncate"), "if-not-empty", "target tables that hold rows: refuse, append, truncate")
 	f.Int64Var(&o.MaxTotalBytes, "max-total-size", 0, "block when the chosen tables take more bytes than this (default: no bound)")
 	f.DurationVar(&o.RetryFor, "retry-for", 10*time.Minute, "how long a lost connection is retried")

@@ -32,5 +32,6 @@ WITH RECURSIVE columns AS (
 )
 SELECT c.nspname AS schema, c.relname AS name, c.attname AS column, c.type,
        NOT EXISTS (SELECT FROM unsafe u WHERE u.root = c.atttypid) AS safe,
-       EXISTS (SELECT FROM used u WHERE u.root = c.atttypid AND u.typ >= 10000) AS user_type
+       EXISTS (SELECT FROM used u WHERE u.root = c.atttypid AND u.typ >= 10000) AS user_type,
+       EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = c.atttypid AND t.typsend <> 0 AND t.typreceive <> 0) AS sendable
 FROM columns c

@@ -45,6 +45,14 @@ func TestTextReason(t *testing.T) {
 			if (got == "") != (tc.reason == "") || !strings.Contains(got, tc.reason) {
 				t.Errorf("reason %q, want %q", got, tc.reason)
 			}
+			copied, err := catalog.CopyTextReasons(t.Context(), source, target, []catalog.Name{{Schema: "public", Name: "t"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// COPY has one format for all columns of a row.
+			if text := len(copied) > 0; text != (tc.reason != "" || tc.column == "aclitem") {
+				t.Errorf("COPY: %v", copied)
+			}
 		})
 	}
 }

@@ -23,6 +23,9 @@ func (e *engine) copyTables(ctx context.Context, s *exported) error {
 	if err != nil || len(tables) == 0 {
 		return err
 	}
+	if err := e.chooseFormats(ctx, tables); err != nil {
+		return err
+	}
 	if err := e.setPhase(ctx, target.Copying); err != nil {
 		return err
 	}
@@ -40,7 +43,7 @@ func (e *engine) copyTables(ctx context.Context, s *exported) error {
 			return e.o.Source.Connect(ctx, conninfo.WithPurpose("copy"))
 		},
 		Target: e.writeConnection("copy"),
-		Jobs:   e.o.Jobs, Logger: e.o.Logger,
+		Jobs:   e.o.Jobs, ChunkBytes: e.o.ChunkBytes, RetryFor: e.o.RetryFor, Logger: e.o.Logger,
 		Progress: e.copyProgress(ctx, tables),
 	}
 	var watermark pglogrepl.LSN
@@ -49,8 +52,13 @@ func (e *engine) copyTables(ctx context.Context, s *exported) error {
 	}
 	// The exporter would hold back the source's vacuum for as long as it lives.
 	o.Imported = func() { s.close(ctx) }
-	o.Ledger = ledger{migration: e.m.Name, watermark: watermark, notEmpty: e.o.IfNotEmpty}
-	return snapshot.Run(ctx, o, tables)
+	o.Ledger = ledger{migration: e.m.Name, epoch: e.m.Epoch, watermark: watermark, notEmpty: e.o.IfNotEmpty}
+	err = snapshot.Run(ctx, o, tables)
+	if errors.Is(err, snapshot.ErrMoved) {
+		e.o.Logger.WarnContext(ctx, "the rest is copied from a new snapshot", "reason", err)
+		return errors.Mark(err, errAgain)
+	}
+	return err
 }
 
 // writeConnection opens target connections that are ready to write.
@@ -69,15 +77,11 @@ func (e *engine) writeConnection(purpose string) func(context.Context) (*pgx.Con
 
 // copyProgress adds up what the tables report, and lets status see which are under way.
 func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func(snapshot.Progress) {
-	var estimated int64
-	for i := range tables {
-		estimated += tables[i].Bytes
-	}
+	var total copyTotal
 	e.report(func(v *status.Progress) {
-		v.TablesDone, v.TablesTotal, v.BytesTotal = 0, len(tables), estimated
-		v.BytesCopied, v.RowsCopied = 0, 0
+		total = copyTotal{tables: make(map[*snapshot.Table]snapshot.Progress, len(tables))}
+		total.write(v)
 	})
-	moved := make(map[*snapshot.Table]int64, len(tables))
 	var starting sync.Mutex // of e.dst
 	return func(p snapshot.Progress) {
 		if p.State == snapshot.Started {
@@ -89,41 +93,46 @@ func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func
 			}
 		}
 		e.report(func(v *status.Progress) {
-			v.BytesCopied += p.Result.Bytes - moved[p.Table]
-			moved[p.Table] = p.Result.Bytes
-			switch p.State {
-			case snapshot.Started:
-				v.Item = p.Table.String()
-			case snapshot.Copying:
-			case snapshot.Done:
-				v.TablesDone++
-				v.RowsCopied += p.Result.Rows
-				e.progressed()
-			}
+			total.add(p)
+			total.write(v)
 		})
+		if p.State == snapshot.Done {
+			e.progressed()
+		}
 	}
 }
 
 // ledger records copied tables in the target's ledger.
 type ledger struct {
 	migration string
+	epoch     int64
 	watermark pglogrepl.LSN
 	notEmpty  NotEmpty
 }
 
-var _ snapshot.Ledger = ledger{}
+var _ snapshot.ChunkLedger = ledger{}
 
-// Begin implements [snapshot.Ledger]: a table is copied once, and rows that are
-// not ours are refused.
+func (l ledger) of(t *snapshot.Table) target.TableCopy {
+	return target.TableCopy{Migration: l.migration, Namespace: t.Namespace, Name: t.Name, Epoch: l.epoch, Watermark: l.watermark}
+}
+
+// Begin implements [snapshot.Ledger].
 func (l ledger) Begin(ctx context.Context, conn *pgx.Conn, t *snapshot.Table) error {
-	uncopied, err := target.Uncopied(ctx, conn, l.migration, t.Namespace, t.Name)
+	_, err := l.BeginChunks(ctx, conn, t, 0)
+	return err
+}
+
+// BeginChunks implements [snapshot.ChunkLedger]: a table is copied once, and rows that
+// are not ours are refused.
+func (l ledger) BeginChunks(ctx context.Context, conn *pgx.Conn, t *snapshot.Table, chunks int) (leftover bool, err error) {
+	uncopied, leftover, err := l.of(t).Begin(ctx, conn, chunks)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case !uncopied:
-		return snapshot.ErrCopied
-	case l.notEmpty != Refuse || t.Truncate:
-		return nil
+		return false, snapshot.ErrCopied
+	case leftover || l.notEmpty != Refuse || t.Truncate:
+		return leftover, nil
 	}
 	from := sqltext.Ident(t.Namespace, t.Name)
 	if !t.Descendants {
@@ -131,20 +140,31 @@ func (l ledger) Begin(ctx context.Context, conn *pgx.Conn, t *snapshot.Table) er
 	}
 	var holds bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")").Scan(&holds); err != nil {
-		return errors.Wrapf(err, "look for rows in %s on the target", t)
+		return false, errors.Wrapf(err, "look for rows in %s on the target", t)
 	}
 	if !holds {
-		return nil
+		return false, nil
 	}
 	err = errors.Newf("table %s on the target holds rows already", t)
 	err = errors.WithHint(err, "empty it, or say what to do with --if-not-empty append or truncate")
-	return errors.Mark(err, ErrBlocked)
+	return false, errors.Mark(err, ErrBlocked)
+}
+
+// BeginChunk implements [snapshot.ChunkLedger].
+func (l ledger) BeginChunk(ctx context.Context, conn *pgx.Conn, t *snapshot.Table, number int) error {
+	uncopied, err := l.of(t).BeginChunk(ctx, conn, number)
+	if err == nil && !uncopied {
+		return snapshot.ErrCopied
+	}
+	return err
+}
+
+// ChunkDone implements [snapshot.ChunkLedger].
+func (l ledger) ChunkDone(ctx context.Context, conn *pgx.Conn, t *snapshot.Table, number int, r snapshot.Result) error {
+	return l.of(t).ChunkDone(ctx, conn, number, r.Rows, r.Bytes)
 }
 
 // Done implements [snapshot.Ledger].
 func (l ledger) Done(ctx context.Context, conn *pgx.Conn, t *snapshot.Table, r snapshot.Result) error {
-	return target.Copied(ctx, conn, l.migration, target.Table{
-		Namespace: t.Namespace, Name: t.Name, Watermark: l.watermark,
-		Rows: r.Rows, Bytes: r.Bytes, Seconds: r.Elapsed.Seconds(),
-	})
+	return l.of(t).Done(ctx, conn, r.Rows, r.Bytes, r.Elapsed.Seconds())
 }

@@ -103,7 +103,10 @@ type MigrateOptions struct {
 	NoLargeObjects bool
 	PGBin          string
 	// Jobs is how many tables are copied and indexes built at once. Default: the number of CPUs, at most 8.
-	Jobs       int
+	Jobs int
+	// ChunkBytes is the size of the chunks that larger tables are copied in. Default: by the
+	// size of the table.
+	ChunkBytes int64
 	IfNotEmpty NotEmpty
 	// MaxTotalBytes lets preflight block when the chosen tables are larger. Default: no bound.
 	MaxTotalBytes int64

@@ -71,6 +71,9 @@ func (e *engine) skippedTables(ctx context.Context, skip func(catalog.Name, stri
 
 // pendingTables returns what is left to copy.
 func (e *engine) pendingTables(ctx context.Context) ([]snapshot.Table, error) {
+	if err := target.CompleteChunked(ctx, e.dst, e.m.Name); err != nil {
+		return nil, err
+	}
 	if e.m.Slot == "" {
 		if err := e.restartDump(ctx); err != nil {
 			return nil, err
@@ -101,10 +104,35 @@ func (e *engine) pendingTables(ctx context.Context) ([]snapshot.Table, error) {
 		}
 		tables = append(tables, snapshot.Table{
 			Namespace: t.name.Schema, Name: t.name.Name, Columns: t.columns, Where: t.where, Descendants: t.root, Bytes: t.bytes,
+			Whole:    e.o.IfNotEmpty == Append,
 			Truncate: e.o.IfNotEmpty == TruncateFirst || e.m.Slot == "" && state == target.TableCopying,
 		})
 	}
 	return tables, nil
+}
+
+// chooseFormats lets the rows of a table travel in binary where every value means the
+// same on both sides.
+func (e *engine) chooseFormats(ctx context.Context, tables []snapshot.Table) error {
+	if e.o.Binary == Off {
+		return nil
+	}
+	names := make([]catalog.Name, len(tables))
+	for i := range tables {
+		names[i] = catalog.Name{Schema: tables[i].Namespace, Name: tables[i].Name}
+	}
+	reasons, err := catalog.CopyTextReasons(ctx, e.src, e.dst, names)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		reason, text := reasons[name]
+		tables[i].Binary = !text
+		if text {
+			e.o.Logger.DebugContext(ctx, "a table's rows are copied as text", "table", name.String(), "reason", reason)
+		}
+	}
+	return nil
 }
 
 // restartDump lets a dump that was not finished begin anew: all of its tables

@@ -125,7 +125,7 @@ func (c scenario) crash(t *testing.T, s scene, failpoint string) {
 // the events are applied.
 func streamUntilKilled(t *testing.T, s scene, failpoint string) {
 	t.Helper()
-	migrateUntilKilled(t, s, failpoint, false, "--streaming", "on", "--spill-dir", t.TempDir())
+	migrateUntilKilled(t, s, failpoint, false, "--streaming", "on", "--spill-dir", t.TempDir(), "--chunk-size", "32768")
 }
 
 // lanesUntilKilled does so with three lanes, where the first run had one.

@@ -10,8 +10,11 @@ type Progress struct {
 	TablesTotal int   `json:"tables_total"`
 	RowsCopied  int64 `json:"rows_copied"`
 	BytesCopied int64 `json:"bytes_copied"`
-	// BytesTotal is an estimate: the tables' size on the source's disk.
+	// BytesTotal is an estimate of what BytesCopied will come to: what the tables take on
+	// the source's disk, corrected by what those that are done took there.
 	BytesTotal int64 `json:"bytes_total"`
+	// Copying are the tables that are being copied, the largest first.
+	Copying []TableProgress `json:"copying,omitempty"`
 
 	EntriesDone  int `json:"entries_done"`
 	EntriesTotal int `json:"entries_total"`
@@ -20,6 +23,16 @@ type Progress struct {
 	AppliedLSN   string `json:"applied_lsn,omitempty"`
 	Transactions int64  `json:"transactions"`
 	Changes      int64  `json:"changes"`
+}
+
+// TableProgress is one moment of one table's copy.
+type TableProgress struct {
+	Table       string `json:"table"`
+	BytesCopied int64  `json:"bytes_copied"`
+	// BytesTotal is an estimate.
+	BytesTotal int64 `json:"bytes_total"`
+	ChunksDone int   `json:"chunks_done"`
+	Chunks     int   `json:"chunks"`
 }
 
 // Summary is what a finished command reports.

@@ -86,36 +86,12 @@ func CopyAgain(ctx context.Context, conn Execer, migration, namespace, name stri
 	return errors.Wrapf(err, "record on the target that table %s.%s is copied again", namespace, name)
 }
 
-// Uncopied locks the table's row in the transaction that will copy it, and
-// reports whether that is still to be done: the commit of a run that was killed
-// may have arrived since.
-func Uncopied(ctx context.Context, conn *pgx.Conn, migration, namespace, name string) (bool, error) {
-	var uncopied bool
-	err := conn.QueryRow(ctx, `
-		SELECT state IN ('pending', 'copying') FROM walferry."table"
-		WHERE migration = $1 AND namespace = $2 AND name = $3 FOR UPDATE`, migration, namespace, name).Scan(&uncopied)
-	return uncopied, errors.Wrapf(err, "lock table %s.%s in the ledger", namespace, name)
-}
-
 // IndexesDone marks every copied table as ready.
 func IndexesDone(ctx context.Context, conn Execer, migration string) error {
 	_, err := conn.Exec(ctx, `
 		UPDATE walferry."table" SET state = $3 WHERE migration = $1 AND state = $2`,
 		migration, TableIndexing, TableReady)
 	return errors.Wrap(err, "record tables as ready on the target")
-}
-
-// Copied records, in the transaction that wrote the rows, that the table is
-// copied as of the snapshot whose consistent point is watermark.
-func Copied(ctx context.Context, conn Execer, migration string, t Table) error {
-	tag, err := conn.Exec(ctx, `
-		UPDATE walferry."table" SET state = $4, watermark = $5::text::pg_lsn, rows = $6, bytes = $7, seconds = $8
-		WHERE migration = $1 AND namespace = $2 AND name = $3 AND state NOT IN ('indexing', 'ready')`,
-		migration, t.Namespace, t.Name, TableIndexing, lsnText(t.Watermark), t.Rows, t.Bytes, t.Seconds)
-	if err == nil && tag.RowsAffected() != 1 {
-		err = errors.New("the ledger does not expect this table: another instance has copied it")
-	}
-	return errors.Wrapf(err, "record table %s.%s as copied", t.Namespace, t.Name)
 }
 
 // SetRowByRow records the tables whose changes are applied one by one, and why; all

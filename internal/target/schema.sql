@@ -53,6 +53,10 @@ CREATE TABLE IF NOT EXISTS walferry."table" (
     state          text NOT NULL,
     -- Changes in transactions that committed before the watermark are in the copied rows.
     watermark      pg_lsn,
+    -- In how many chunks it is copied, zero for as a whole, and the epoch of the run that
+    -- began them: no other run may add to them.
+    chunks         integer NOT NULL DEFAULT 0,
+    copy_epoch     bigint,
     rows           bigint NOT NULL DEFAULT 0,
     bytes          bigint NOT NULL DEFAULT 0,
     seconds        double precision NOT NULL DEFAULT 0,
@@ -64,6 +68,18 @@ CREATE TABLE IF NOT EXISTS walferry."table" (
     -- The lane that its changes are applied in, once there was a stream.
     lane           integer,
     PRIMARY KEY (migration, namespace, name)
+);
+
+-- The chunks that are copied of tables that are not complete.
+CREATE TABLE IF NOT EXISTS walferry.chunk (
+    migration text NOT NULL,
+    namespace text NOT NULL,
+    name      text NOT NULL,
+    number    integer NOT NULL,
+    rows      bigint NOT NULL,
+    bytes     bigint NOT NULL,
+    PRIMARY KEY (migration, namespace, name, number),
+    FOREIGN KEY (migration, namespace, name) REFERENCES walferry."table" ON DELETE CASCADE
 );
 
 CREATE TABLE IF NOT EXISTS walferry.entry (
