@@ -16,6 +16,9 @@ import (
 // copyFlags adds the flags that choose tables and say how they are copied.
 func copyFlags(cmd *cobra.Command, o *engine.MigrateOptions) {
 	f := cmd.Flags()
+	f.StringArrayVar(&o.Databases, "database", nil, "move this database (repeatable; default: that of the connection strings)")
+	f.StringArrayVar(&o.ExcludeDatabases, "exclude-database", nil, "move all databases but this one (repeatable)")
+	f.BoolVar(&o.AllDatabases, "all-databases", false, "move all databases that are no templates")
 	f.StringArrayVar(&o.Filter.Tables, "table", nil, "move only tables that match the psql pattern (repeatable)")
 	f.StringArrayVar(&o.Filter.ExcludeTables, "exclude-table", nil, "leave out tables that match the pattern (repeatable)")
 	f.StringArrayVar(&o.Filter.Schemas, "schema", nil, "move only tables of schemas that match the pattern (repeatable)")
@@ -31,8 +34,13 @@ func copyFlags(cmd *cobra.Command, o *engine.MigrateOptions) {
 func schemaFlags(cmd *cobra.Command, o *engine.MigrateOptions) {
 	f := cmd.Flags()
 	f.Var(choice((*string)(&o.Method), "auto", "replication", "dump"), "method", "auto, replication, or dump: one consistent copy without a slot")
+	f.BoolVar(&o.NoCreateDatabase, "no-createdb", false, "do not create databases on the target")
 	f.BoolVar(&o.NoSchema, "no-schema", false, "the target has the schema already")
 	f.BoolVar(&o.NoOwner, "no-owner", false, "objects belong to the role that connects to the target")
+	f.BoolVar(&o.NoExtensions, "no-extensions", false, "leave extensions out: the target has them already")
+	f.StringArrayVar(&o.ExcludeExtensions, "exclude-extension", nil, "leave out this extension (repeatable)")
+	f.BoolVar(&o.NoRoles, "no-roles", false, "leave the cluster's roles out")
+	f.StringArrayVar(&o.ExcludeRoles, "exclude-role", nil, "leave out this role (repeatable)")
 	f.BoolVar(&o.NoLargeObjects, "no-large-objects", false, "leave large objects out; they are also left out when only some tables are chosen")
 	f.StringVar(&o.PGBin, "pgbin", "", "where pg_dump and pg_restore are (default: PATH, then the usual places)")
 }

@@ -10,9 +10,11 @@ import (
 
 	"github.com/walferry/walferry/internal/engine"
 	"github.com/walferry/walferry/internal/status"
+	"github.com/walferry/walferry/internal/target"
 )
 
-// runMigrate runs one of the engine's long commands and prints its summary.
+// runMigrate runs one of the engine's long commands and prints its summary. Of
+// several databases there is one also when some have failed.
 func (a *app) runMigrate(cmd *cobra.Command, o engine.MigrateOptions, run func(context.Context, engine.MigrateOptions) (*status.Summary, error)) error {
 	connection, display, err := a.connection()
 	if err != nil {
@@ -20,13 +22,21 @@ func (a *app) runMigrate(cmd *cobra.Command, o engine.MigrateOptions, run func(c
 	}
 	o.Connection = connection
 	summary, err := run(cmd.Context(), o)
-	if err := errors.CombineErrors(err, display.Close()); err != nil {
+	err = errors.CombineErrors(err, display.Close())
+	if summary == nil {
 		return err
 	}
 	if a.json {
-		return printJSON(a.stdout, summary)
+		return errors.CombineErrors(err, printJSON(a.stdout, summary))
 	}
-	return printSummary(a.stdout, summary)
+	return errors.CombineErrors(err, printSummary(a.stdout, summary))
+}
+
+// ofDatabases is a command of the engine that the flags --database and its like choose databases for.
+func ofDatabases(command target.Command) func(context.Context, engine.MigrateOptions) (*status.Summary, error) {
+	return func(ctx context.Context, o engine.MigrateOptions) (*status.Summary, error) {
+		return engine.Databases(ctx, o, command)
+	}
 }
 
 func printJSON(w io.Writer, v any) error {

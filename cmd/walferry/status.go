@@ -106,6 +106,10 @@ func remark(t status.Table) string {
 
 func printSummary(w io.Writer, s *status.Summary) error {
 	p := &printer{w: w}
+	if s.Database == "" {
+		printDatabases(p, s)
+		return errors.Wrap(p.err, "write the summary")
+	}
 	p.printf("migration %s of database %s: %s, method %s\n", s.Name, s.Database, s.Status, s.Method)
 	p.table(s.Tables)
 	if s.SequencesSet > 0 {
@@ -115,7 +119,46 @@ func printSummary(w io.Writer, s *status.Summary) error {
 		p.printf("large objects: %d\n", s.LargeObjects)
 	}
 	p.cutover(s.Cutover)
+	p.roles(s.Roles)
 	p.list("skipped: ", s.Skipped)
 	p.list("warning: ", s.Warnings)
 	return errors.Wrap(p.err, "write the summary")
+}
+
+// printDatabases prints the summaries of several databases, then what they share.
+func printDatabases(p *printer, s *status.Summary) {
+	for _, d := range s.Databases {
+		if d.Summary == nil {
+			p.printf("migration %s of database %s: %s", s.Name, d.Database, d.Status)
+			if d.Message != "" {
+				p.printf(": %s", d.Message)
+			}
+			p.printf("\n")
+			continue
+		}
+		one := *d.Summary
+		one.Roles = nil
+		p.err = errors.CombineErrors(p.err, printSummary(p.w, &one))
+	}
+	p.roles(s.Roles)
+}
+
+// roles counts the roles by what became of them, and names those to look at.
+func (p *printer) roles(roles []status.Role) {
+	if len(roles) == 0 {
+		return
+	}
+	count := map[string]int{}
+	for _, r := range roles {
+		count[r.Status]++
+	}
+	p.printf("roles: %d created, %d existed, %d failed\n", count["created"], count["exists"], count["failed"])
+	for _, r := range roles {
+		if r.Message != "" {
+			p.printf("role %s: %s: %s\n", r.Name, r.Status, r.Message)
+		}
+		if r.Password != "" {
+			p.printf("role %s: password %s\n", r.Name, r.Password)
+		}
+	}
 }

@@ -23,10 +23,31 @@ type CleanupOptions struct {
 	Confirm func(objects []string) (bool, error)
 }
 
-// Cleanup drops what the migration made on both sides and forgets it. It returns
-// what it dropped.
+// Cleanup drops what the migration made on both sides and forgets it, of all
+// databases that were begun together. It returns what it dropped.
 func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	o.setDefaults()
+	names, err := databasesOf(ctx, o.Connection)
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for _, c := range o.each(names) {
+		one := o
+		one.Connection = c
+		gone, err := cleanup(ctx, one)
+		if len(names) > 1 {
+			for i := range gone {
+				gone[i] += ", database " + c.Target.Database()
+			}
+			err = errors.Wrapf(err, "database %q", c.Target.Database())
+		}
+		dropped, failed = append(dropped, gone...), append(failed, err)
+	}
+	return dropped, errors.Join(failed...)
+}
+
+func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	e := &engine{o: MigrateOptions{Connection: o.Connection}}
 	defer e.close(ctx)
 	if e.dst, err = o.Target.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {

@@ -47,6 +47,10 @@ type engine struct {
 	warnings     []string
 	warned       map[string]bool // of them
 	sequencesSet int
+	// absent says that the target's database does not exist yet and another one is
+	// looked at in its place, made that this run has made it.
+	absent, made bool
+	passwords    map[string]string // random ones that roles were given
 
 	progress struct {
 		sync.Mutex
@@ -60,7 +64,7 @@ func (e *engine) open(ctx context.Context) (err error) {
 	if e.src, err = e.o.Source.Connect(ctx, conninfo.WithPurpose("control")); err != nil {
 		return err
 	}
-	if e.dst, err = e.o.Target.Connect(ctx, conninfo.WithPurpose("control")); err != nil {
+	if err = e.openTarget(ctx); err != nil {
 		return err
 	}
 	rep, err := source.Connect(ctx, e.o.Source, e.o.Logger)

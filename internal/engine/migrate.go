@@ -25,9 +25,18 @@ func Migrate(ctx context.Context, o MigrateOptions) (*status.Summary, error) {
 		return nil, err
 	}
 	if e.o.DryRun {
-		return &status.Summary{SchemaVersion: status.SchemaVersion, Name: o.Name, Method: string(e.o.Method), Status: "checked"}, nil
+		return e.o.checked(), nil
 	}
 	return e.attempts(ctx, e.migrate)
+}
+
+// checked is the summary of a dry run.
+func (o *MigrateOptions) checked() *status.Summary {
+	return &status.Summary{
+		SchemaVersion: status.SchemaVersion, Name: o.Name, Database: o.Source.Database(), Method: string(o.Method), Status: "checked",
+		Tables: []status.Table{}, Roles: []status.Role{}, Skipped: []string{}, Warnings: []string{},
+		Databases: []status.DatabaseResult{{Database: o.Source.Database(), Method: string(o.Method), Status: "checked"}},
+	}
 }
 
 // reach connects to both sides once: a wrong address is not retried.
@@ -119,10 +128,18 @@ func (e *engine) requireUndecided() error {
 	return errors.WithHint(err, "run walferry cutover to finish it")
 }
 
-// bringOver moves schema, rows and indexes, as far as that has not been done.
+// bringOver moves roles, schema, rows and indexes, as far as that has not been done.
 func (e *engine) bringOver(ctx context.Context) error {
 	ctx, cancel := e.untilStopped(ctx)
 	defer cancel()
+	leave, err := e.o.group.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := e.moveRoles(ctx); err != nil {
+		return err
+	}
 	if err := e.restoreSchema(ctx); err != nil {
 		return err
 	}
@@ -151,6 +168,11 @@ func (e *engine) begin(ctx context.Context) error {
 	if err := e.open(ctx); err != nil {
 		return err
 	}
+	if e.absent {
+		if err := e.createDatabase(ctx); err != nil {
+			return err
+		}
+	}
 	if err := target.Install(ctx, e.dst); err != nil {
 		return err
 	}
@@ -168,7 +190,7 @@ func (e *engine) begin(ctx context.Context) error {
 	}
 	m := &target.Migration{
 		Name: e.o.Name, Command: e.command, Database: e.system.Database, SystemID: e.system.SystemID,
-		Phase: target.Preparing, Publications: []string{},
+		Phase: target.Preparing, Publications: []string{}, Databases: e.o.group.names(), MadeDatabase: e.made,
 	}
 	if e.o.Method != MethodDump {
 		m.Slot = e.slotName()

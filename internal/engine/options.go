@@ -99,6 +99,27 @@ type MigrateOptions struct {
 	Method   Method
 	NoSchema bool
 	NoOwner  bool
+	// Databases are the databases to move, AllDatabases says all, less
+	// ExcludeDatabases. Default: that of the source's connection string, into that of
+	// the target's.
+	Databases, ExcludeDatabases []string
+	AllDatabases                bool
+	// NoCreateDatabase leaves it to others to make databases on the target.
+	NoCreateDatabase bool
+	// group is what the runs of several databases share; nil for one.
+	group *group
+
+	// NoRoles leaves out the roles of the source's cluster, ExcludeRoles those of
+	// them. RolePasswords are given to roles instead of their own.
+	NoRoles       bool
+	ExcludeRoles  []string
+	RolePasswords map[string]string
+	// ShowPassword is told the random passwords of roles whose own could not be
+	// read; nil means that nobody may see them.
+	ShowPassword func(role, password string)
+	// NoExtensions leaves out extensions, ExcludeExtensions those of them.
+	NoExtensions      bool
+	ExcludeExtensions []string
 	// NoLargeObjects leaves large objects out.
 	NoLargeObjects bool
 	PGBin          string

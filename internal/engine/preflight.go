@@ -29,7 +29,13 @@ func (b *BlockedError) Error() string {
 }
 
 // Validate runs the preflight of a migration and changes nothing on either side.
+//
+// Of several databases the findings come one after the other, with the database
+// before the object.
 func Validate(ctx context.Context, o MigrateOptions) (validate.Report, error) {
+	if o.severalDatabases() {
+		return validateDatabases(ctx, o)
+	}
 	o.setDefaults()
 	e := &engine{o: o, command: target.Migrate}
 	defer e.close(ctx)
@@ -37,7 +43,8 @@ func Validate(ctx context.Context, o MigrateOptions) (validate.Report, error) {
 	if err != nil {
 		return validate.Report{}, err
 	}
-	return e.preflight(ctx, o.Method == MethodDump, m != nil && m.ConsistentPoint != 0)
+	report, err := e.preflight(ctx, o.Method == MethodDump, m != nil && m.ConsistentPoint != 0)
+	return e.withoutDatabase(report), err
 }
 
 // check connects to both sides and, when the migration is new, runs the
@@ -51,16 +58,25 @@ func (e *engine) check(ctx context.Context) error {
 	if m != nil && m.Phase != target.Preparing {
 		return nil
 	}
+	if err := e.checkChoices(ctx); err != nil {
+		return err
+	}
+	if e.absent {
+		if err := e.checkCreate(ctx); err != nil {
+			return err
+		}
+	}
 	report, err := e.preflight(ctx, e.o.Method == MethodDump, m != nil)
 	if err != nil {
 		return err
 	}
+	report = e.withoutDatabase(report)
 	if !report.OK() && e.o.Method == MethodAuto && len(e.o.Publications) == 0 && m == nil {
 		dump, err := e.preflight(ctx, true, false)
 		if err != nil {
 			return err
 		}
-		if dump.OK() {
+		if dump = e.withoutDatabase(dump); dump.OK() {
 			e.o.Method = MethodDump
 			e.o.Logger.WarnContext(ctx, "replication is not possible: one consistent copy is made instead", "reason", (&BlockedError{report}).Error())
 		}
@@ -83,6 +99,9 @@ func (e *engine) check(ctx context.Context) error {
 func (e *engine) peek(ctx context.Context) (*target.Migration, error) {
 	if err := e.open(ctx); err != nil {
 		return nil, err
+	}
+	if e.absent {
+		return nil, nil
 	}
 	installed, err := target.Installed(ctx, e.dst)
 	if err != nil || !installed {

@@ -38,9 +38,17 @@ func (e *engine) dumpSchema(ctx context.Context) error {
 	conninfo, env := e.o.Source.Child()
 	entries, leftOut, err := schema.Dump(ctx, schema.Options{
 		PGBin: bin, Conninfo: conninfo, Env: env, NoOwner: e.o.NoOwner, Logger: e.o.Logger,
+		NoExtensions: e.o.NoExtensions, ExcludeExtensions: e.o.ExcludeExtensions,
 	})
 	if err != nil {
 		return err
+	}
+	if e.o.Filter.IsZero() {
+		more, unmoved, err := e.databaseEntries(ctx)
+		if err != nil {
+			return err
+		}
+		entries, leftOut = append(entries, more...), append(leftOut, unmoved...)
 	}
 	return target.AddEntries(ctx, e.dst, e.m.Name, entries, leftOut)
 }

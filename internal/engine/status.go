@@ -15,10 +15,33 @@ import (
 )
 
 // Status reads the state of a migration from the target and the source, whether
-// a run is at work or not. A source that cannot be reached is reported in
-// blocked_by: the target's part is told all the same.
+// a run is at work or not, of all databases that were begun together. A source that
+// cannot be reached is reported in blocked_by: the target's part is told all the same.
 func Status(ctx context.Context, o Connection) (*status.Status, error) {
 	o.setDefaults()
+	names, err := databasesOf(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &status.Status{SchemaVersion: status.SchemaVersion, Name: o.Name, Databases: []status.Database{}}
+	for _, c := range o.each(names) {
+		d, err := databaseStatus(ctx, c)
+		switch {
+		case err == nil:
+			s.Databases = append(s.Databases, *d)
+		case len(names) < 2:
+			return nil, err
+		default: // not begun yet, or not to be reached
+			s.Databases = append(s.Databases, status.Database{
+				Database: c.Target.Database(), Phase: string(target.Preparing), Error: err.Error(),
+				Tables: []status.Table{}, Warnings: []string{}, BlockedBy: []string{}, Next: []string{},
+			})
+		}
+	}
+	return s, nil
+}
+
+func databaseStatus(ctx context.Context, o Connection) (*status.Database, error) {
 	dst, err := o.Target.Connect(ctx, conninfo.WithPurpose("status"))
 	if err != nil {
 		return nil, err
@@ -42,7 +65,7 @@ func Status(ctx context.Context, o Connection) (*status.Status, error) {
 		}
 	}
 	next(o, m, &d)
-	return &status.Status{SchemaVersion: status.SchemaVersion, Name: m.Name, Databases: []status.Database{d}}, nil
+	return &d, nil
 }
 
 // loadExisting reads a migration that must exist.

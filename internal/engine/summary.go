@@ -43,6 +43,9 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 			s.Warnings = append(s.Warnings, "table "+name+": "+t.Reason)
 		}
 	}
+	if s.Roles, err = e.roleResults(ctx); err != nil {
+		return nil, err
+	}
 	warnings, err := target.Warnings(ctx, e.dst, e.m.Name)
 	if err != nil {
 		return nil, err
@@ -50,6 +53,7 @@ func (e *engine) summary(ctx context.Context) (*status.Summary, error) {
 	for _, w := range warnings {
 		s.Warnings = append(s.Warnings, w.Kind+" "+w.Object+": "+w.Message)
 	}
+	s.Databases = []status.DatabaseResult{{Database: s.Database, Method: s.Method, Status: s.Status}}
 	s.Cutover, err = cutoverStatus(ctx, e.dst, e.m)
 	return s, err
 }

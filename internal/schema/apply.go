@@ -93,7 +93,7 @@ func giveAway(ctx context.Context, tx pgx.Tx, e Entry) (refused *pgconn.PgError,
 
 // parts returns the statements that may fail one by one.
 func parts(e Entry) []string {
-	if e.Kind == "ACL" || e.Kind == "DEFAULT ACL" {
+	if e.Kind == "ACL" || e.Kind == "DEFAULT ACL" || e.Kind == kindDatabaseGrants {
 		return splitGrants(e.SQL)
 	}
 	return []string{e.SQL}

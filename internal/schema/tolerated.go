@@ -34,6 +34,11 @@ var tolerated = map[string][]string{
 	"DEFAULT ACL": slices.Concat(missing, []string{insufficientPrivilege}),
 	// The module that understands the label may be absent.
 	"SECURITY LABEL": slices.Concat(missing, []string{insufficientPrivilege, invalidParameter}),
+	// Of the database itself: its rows do not need them.
+	kindDatabaseOwner:   slices.Concat(missing, []string{insufficientPrivilege}),
+	kindDatabaseGrants:  slices.Concat(missing, []string{insufficientPrivilege}),
+	kindDatabaseSetting: slices.Concat(missing, []string{insufficientPrivilege, invalidParameter}),
+	kindDatabaseComment: {insufficientPrivilege},
 	// These need superuser as a rule.
 	"EVENT TRIGGER":                {insufficientPrivilege},
 	"PUBLICATION":                  {insufficientPrivilege},

@@ -35,7 +35,8 @@ type TableProgress struct {
 	Chunks     int   `json:"chunks"`
 }
 
-// Summary is what a finished command reports.
+// Summary is what a finished command reports. Of several databases it has the
+// roles and one entry for each database, whose Summary has the rest.
 type Summary struct {
 	SchemaVersion int     `json:"schema_version"`
 	Name          string  `json:"name"`
@@ -46,6 +47,9 @@ type Summary struct {
 	Tables        []Table `json:"tables"`
 	SequencesSet  int     `json:"sequences_set"`
 	LargeObjects  int64   `json:"large_objects"`
+	Roles         []Role  `json:"roles"`
+	// Databases are those that were asked for, also when it was one.
+	Databases []DatabaseResult `json:"databases"`
 	// Skipped names what was not moved, and why; Warnings what was moved with a loss.
 	Skipped  []string `json:"skipped"`
 	Warnings []string `json:"warnings"`
@@ -74,4 +78,26 @@ type Cutover struct {
 	// Verified says that rows were compared behind the final LSN and are equal.
 	Verified bool   `json:"verified"`
 	Steps    []Step `json:"steps"`
+}
+
+// Role is what became of a role of the source's cluster.
+type Role struct {
+	Name string `json:"name"`
+	// Status is created, exists or failed.
+	Status  string `json:"status"`
+	Message string `json:"message,omitempty"`
+	// Password is the random one that it was given; only when that was asked for.
+	Password string `json:"password,omitempty"`
+}
+
+// DatabaseResult is what became of one database.
+type DatabaseResult struct {
+	Database string `json:"database"`
+	// Method is replication or dump, empty when it was not decided.
+	Method string `json:"method,omitempty"`
+	// Status is the phase that was reached, or skipped or failed.
+	Status  string `json:"status"`
+	Message string `json:"message,omitempty"`
+	// Summary is the database's own; null where there is none or it is the whole.
+	Summary *Summary `json:"summary,omitempty"`
 }

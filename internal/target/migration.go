@@ -62,6 +62,10 @@ type Migration struct {
 	// FencedAt is when a cutover closed the source, DecidedAt when it passed the point
 	// of no return; nil before.
 	FencedAt, DecidedAt *time.Time
+	// Databases are those of the command that began it, when there are several.
+	Databases []string
+	// MadeDatabase says that walferry made the database on the target.
+	MadeDatabase bool
 }
 
 // Execer runs statements; *pgx.Conn and pgx.Tx are ones.
@@ -76,11 +80,11 @@ func Load(ctx context.Context, conn *pgx.Conn, name string) (*Migration, error) 
 	err := conn.QueryRow(ctx, `
 		SELECT command, database, system_id, phase, slot, publications, owns_slot, owned_publications,
 		       consistent_point::text, rung, epoch, error, started_at, run_at, run_command, run_by, handover,
-		       final_lsn::text, fenced_at, decided_at
+		       final_lsn::text, fenced_at, decided_at, databases, made_database
 		FROM walferry.migration WHERE name = $1`, name).
 		Scan(&m.Command, &m.Database, &m.SystemID, &m.Phase, &m.Slot, &m.Publications, &m.OwnsSlot, &m.OwnedPublications,
 			&point, &m.Rung, &m.Epoch, &m.Error, &m.StartedAt, &m.RunAt, &m.RunCommand, &m.RunBy, &m.Handover,
-			&final, &m.FencedAt, &m.DecidedAt)
+			&final, &m.FencedAt, &m.DecidedAt, &m.Databases, &m.MadeDatabase)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -96,9 +100,9 @@ func Load(ctx context.Context, conn *pgx.Conn, name string) (*Migration, error) 
 // Create records a new migration.
 func Create(ctx context.Context, conn Execer, m *Migration) error {
 	_, err := conn.Exec(ctx, `
-		INSERT INTO walferry.migration (name, command, database, system_id, phase, slot, publications)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		m.Name, m.Command, m.Database, m.SystemID, m.Phase, m.Slot, m.Publications)
+		INSERT INTO walferry.migration (name, command, database, system_id, phase, slot, publications, databases, made_database)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8::text[], '{}'), $9)`,
+		m.Name, m.Command, m.Database, m.SystemID, m.Phase, m.Slot, m.Publications, m.Databases, m.MadeDatabase)
 	return errors.Wrapf(err, "record migration %q on the target", m.Name)
 }
 

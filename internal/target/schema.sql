@@ -16,6 +16,10 @@ CREATE TABLE IF NOT EXISTS walferry.migration (
     owned_publications text[] NOT NULL DEFAULT '{}',
     consistent_point pg_lsn,
     rung             text NOT NULL DEFAULT '',
+    -- The databases of the command that began it, when there are several.
+    databases        text[] NOT NULL DEFAULT '{}',
+    -- Whether walferry made the database on the target.
+    made_database    boolean NOT NULL DEFAULT false,
     epoch            bigint NOT NULL DEFAULT 0,
     error            text NOT NULL DEFAULT '',
     started_at       timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -181,4 +185,13 @@ CREATE TABLE IF NOT EXISTS walferry.verdict (
     verified_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     verdict     jsonb NOT NULL,
     PRIMARY KEY (migration, namespace, name)
+);
+
+-- What became of the source's roles.
+CREATE TABLE IF NOT EXISTS walferry.role (
+    migration text NOT NULL REFERENCES walferry.migration ON DELETE CASCADE,
+    name      text NOT NULL,
+    status    text NOT NULL,
+    message   text NOT NULL,
+    PRIMARY KEY (migration, name)
 );
