@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -49,6 +50,9 @@ func (v *verifier) snapshots(ctx context.Context) (*snapshots, error) {
 	// Far behind, the slot would hold back the source's vacuum for as long as the target takes.
 	behind, err := v.sourceLSN(ctx, "pg_current_wal_insert_lsn")
 	if err != nil {
+		return nil, err
+	}
+	if err := cutover.Emit(ctx, v.src); err != nil {
 		return nil, err
 	}
 	var failures error
@@ -141,9 +145,6 @@ func (v *verifier) ofStopped(ctx context.Context, behind pglogrepl.LSN) (s *snap
 	}
 	phase := e.m.Phase
 	e.o.EndLSN = behind
-	if _, err := e.src.Exec(ctx, passMessage); err != nil {
-		return nil, errors.Wrap(err, "write a message into the source's WAL")
-	}
 	if err := e.stream(ctx); err != nil {
 		return nil, v.streamError(err)
 	}
@@ -175,8 +176,8 @@ func (v *verifier) ofStopped(ctx context.Context, behind pglogrepl.LSN) (s *snap
 
 // streamTo applies everything that commits before the point, and exports the target's snapshot.
 func (e *engine) streamTo(ctx context.Context, point pglogrepl.LSN, x *exporter) (string, error) {
-	if _, err := e.src.Exec(ctx, passMessage); err != nil {
-		return "", errors.Wrap(err, "write a message into the source's WAL")
+	if err := cutover.Emit(ctx, e.src); err != nil {
+		return "", err
 	}
 	e.barrier = newBarrier()
 	e.barrier.ends = true
@@ -200,15 +201,12 @@ func (v *verifier) streamError(err error) error {
 	return err
 }
 
-// passMessage makes the walsender pass the position before it even when nothing else does.
-const passMessage = `SELECT pg_catalog.pg_logical_emit_message(true, 'walferry', 'verify')`
-
 // ofRunning agrees with the run that applies changes on a moment.
 //
 // The run first keeps to a gate, so that it cannot be past the moment when it hears of it.
 // The slot's creation tells the moment only when it ends, and it waits for transactions:
 // while it does, the moment is later than now, and the gate may follow.
-func (v *verifier) ofRunning(ctx context.Context, behind pglogrepl.LSN) (s *snapshots, err error) {
+func (v *verifier) ofRunning(ctx context.Context, behind pglogrepl.LSN) (_ *snapshots, err error) {
 	if err := v.awaitApplied(ctx, behind); err != nil {
 		return nil, err
 	}
@@ -220,7 +218,7 @@ func (v *verifier) ofRunning(ctx context.Context, behind pglogrepl.LSN) (s *snap
 		return nil, err
 	}
 	var exported *exported
-	s = &snapshots{aligned: true, release: func(ctx context.Context) error {
+	pair := &snapshots{aligned: true, release: func(ctx context.Context) error {
 		exported.close(ctx)
 		if v.dst.IsClosed() {
 			return nil // the run sees that verify is silent
@@ -229,8 +227,7 @@ func (v *verifier) ofRunning(ctx context.Context, behind pglogrepl.LSN) (s *snap
 	}}
 	defer func() {
 		if err != nil {
-			err = errors.CombineErrors(err, s.close(ctx))
-			s = nil
+			err = errors.CombineErrors(err, pair.close(ctx))
 		}
 	}()
 	if _, err := v.awaitBarrier(ctx, target.BarrierHeld, heldWithin); err != nil {
@@ -239,19 +236,19 @@ func (v *verifier) ofRunning(ctx context.Context, behind pglogrepl.LSN) (s *snap
 	if exported, err = v.snapshotBehindGate(ctx); err != nil {
 		return nil, err
 	}
-	s.source, s.lsn = exported.name, exported.point
-	if err := target.SetBarrier(ctx, v.dst, v.m.Name, s.lsn); err != nil {
+	pair.source, pair.lsn = exported.name, exported.point
+	if err := target.SetBarrier(ctx, v.dst, v.m.Name, pair.lsn); err != nil {
 		return nil, err
 	}
-	if _, err := v.src.Exec(ctx, passMessage); err != nil {
-		return nil, errors.Wrap(err, "write a message into the source's WAL")
+	if err := cutover.Emit(ctx, v.src); err != nil {
+		return nil, err
 	}
 	b, err := v.awaitBarrier(ctx, target.BarrierReached, reachedWithin)
 	if err != nil {
 		return nil, err
 	}
-	s.target = b.Snapshot
-	return s, v.checkAligned(ctx, s)
+	pair.target = b.Snapshot
+	return pair, v.checkAligned(ctx, pair)
 }
 
 // awaitApplied waits until the target holds what the source had when verify began.

@@ -10,7 +10,7 @@ import (
 // share is how much of the phase's work is done, and of how much.
 func share(p status.Progress) (done, total int64) {
 	switch {
-	case p.Phase == "copying" && p.BytesTotal > 0:
+	case (p.Phase == "copying" || p.Phase == "verifying") && p.BytesTotal > 0:
 		return min(p.BytesCopied, p.BytesTotal), p.BytesTotal
 	case p.Phase == "copying":
 		return int64(p.TablesDone), int64(max(p.TablesTotal, 1))
@@ -31,6 +31,9 @@ func describe(p status.Progress, r *rate) string {
 	case "catching_up", "streaming":
 		return fmt.Sprintf("lag %s, applied %s, %d transactions, %d changes, %d/s",
 			Bytes(p.LagBytes), p.AppliedLSN, p.Transactions, p.Changes, r.changes())
+	case "verifying":
+		return fmt.Sprintf("tables %d/%d at %s, %s of ~%s, %s/s",
+			p.TablesDone, p.TablesTotal, p.AppliedLSN, Bytes(p.BytesCopied), Bytes(p.BytesTotal), Bytes(r.bytes()))
 	case "done":
 		return "finished"
 	}

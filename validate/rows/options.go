@@ -75,8 +75,8 @@ type Options struct {
 	Jobs int
 	// Samples bounds the Differences of a table. Default: 10.
 	Samples int
-	// Full reports that the snapshots are held for long enough: no other table is begun
-	// then. May be nil.
+	// Full reports that the snapshots are held for long enough: but for the first, no
+	// table is begun then. May be nil.
 	Full func() bool
 	// Done is called with each verdict, by one goroutine at a time. Its error ends Run.
 	Done func(ctx context.Context, v *Verdict) error

@@ -212,7 +212,7 @@ func (r *run) next(s int) *sidePart {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.of.number >= r.admitted {
-		if r.full = r.full || r.Full(); r.full {
+		if r.full = r.full || r.admitted > 0 && r.Full(); r.full {
 			side.parts = nil
 			return nil
 		}
