@@ -24,6 +24,8 @@ type scenario struct {
 	run func(t *testing.T, s scene, failpoint string)
 	// again runs the same command once more, to the end.
 	again func(t *testing.T, s scene)
+	// unfinished migrations leave sequences ahead of the source.
+	unfinished bool
 	// marks are places of which the scenario passes at least one.
 	marks []string
 }
@@ -34,7 +36,7 @@ var scenarios = []scenario{
 	{name: "stream", run: streamUntilKilled, again: finishMigration, marks: []string{"slot: created", "spill: block written"}},
 	{name: "lanes", run: lanesUntilKilled, again: finishMigration},
 	{name: "finish", run: finishUntilKilled, again: finishMigration, marks: []string{"slot: dropped"}},
-	{name: "cleanup", run: cleanupUntilKilled, again: cleanAgain, marks: []string{"slot: dropped"}},
+	{name: "cleanup", run: cleanupUntilKilled, again: cleanAgain, unfinished: true, marks: []string{"slot: dropped"}},
 }
 
 // TestCrash_EveryPlace kills walferry at every place of every scenario.
@@ -43,12 +45,10 @@ func TestCrash_EveryPlace(t *testing.T) {
 	r := rand.New(rand.NewPCG(*seed, 0))
 	places := map[string][]string{} // scenarios that pass a place
 	failpoints := map[string][]string{}
+	whole := true // all scenarios were chosen
 	for _, c := range scenarios {
 		hits := c.trace(t, servers)
-		if len(hits) == 0 {
-			t.Logf("scenario %s was not chosen or has failed: no matrix is made", c.name)
-			return
-		}
+		whole = whole && len(hits) > 0
 		for _, name := range slices.Sorted(maps.Keys(hits)) {
 			places[name] = append(places[name], c.name)
 			for _, n := range times(r, hits[name]) {
@@ -66,6 +66,9 @@ func TestCrash_EveryPlace(t *testing.T) {
 			}
 		}
 	})
+	if !whole {
+		return
+	}
 	for _, name := range placesInSource(t) {
 		if places[name] == nil {
 			t.Errorf("no scenario passes the place %q", name)
@@ -94,8 +97,7 @@ func (c scenario) trace(t *testing.T, servers *servers) map[string]int {
 		file := filepath.Join(t.TempDir(), "trace")
 		c.run(t, s, traceTo+file)
 		c.again(t, s)
-		s.equal(t)
-		s.whole(t)
+		s.equal(t, !c.unfinished)
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -117,8 +119,7 @@ func (c scenario) crash(t *testing.T, s scene, failpoint string) {
 	t.Helper()
 	c.run(t, s, failpoint)
 	c.again(t, s)
-	s.equal(t)
-	s.whole(t)
+	s.equal(t, !c.unfinished)
 }
 
 // streamUntilKilled migrates under load. Without a failpoint to die at, it stops once

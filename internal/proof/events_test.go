@@ -17,6 +17,9 @@ const eventsSchema = `
 	CREATE TABLE events.toast (id int PRIMARY KEY, kept text, n int);
 	ALTER TABLE events.toast ALTER kept SET STORAGE EXTERNAL;
 	INSERT INTO events.toast SELECT i, repeat('t', 4000), 0 FROM generate_series(1, 20) i;
+	CREATE TABLE events.shifted (id int PRIMARY KEY, kept text, n int);
+	ALTER TABLE events.shifted ALTER kept SET STORAGE EXTERNAL;
+	INSERT INTO events.shifted SELECT i, repeat('s', 3000), 0 FROM generate_series(1, 200) i;
 	CREATE TABLE events.nokey (a int, b text);
 	ALTER TABLE events.nokey REPLICA IDENTITY FULL;
 	INSERT INTO events.nokey SELECT i % 3, 'equal' FROM generate_series(1, 30) i;
@@ -35,6 +38,10 @@ var events = []string{
 	`BEGIN; UPDATE events.toast SET id = 101 WHERE id = 1; UPDATE events.toast SET n = 1 WHERE id = 101;
 		UPDATE events.toast SET id = 1 WHERE id = 2; INSERT INTO events.toast VALUES (300, repeat('u', 5000), 1);
 		UPDATE events.toast SET n = 2 WHERE id = 300; UPDATE events.toast SET n = n + 1; COMMIT`,
+	// The same for enough rows to be written as a set.
+	`BEGIN; INSERT INTO events.shifted SELECT i, repeat('i', 3000), 0 FROM generate_series(301, 500) i;
+		UPDATE events.shifted SET n = n + 1; COMMIT`,
+	`UPDATE events.shifted SET id = id + 1000`,
 	`BEGIN; DELETE FROM events.nokey WHERE ctid = (SELECT min(ctid) FROM events.nokey); UPDATE events.nokey SET b = 'other'
 		WHERE ctid = (SELECT min(ctid) FROM events.nokey); COMMIT`,
 	`BEGIN; INSERT INTO events.truncated_a VALUES (3); TRUNCATE events.truncated_a, events.truncated_b;
@@ -54,4 +61,14 @@ func (s scene) happen(t *testing.T) {
 	for _, sql := range events {
 		pgtest.Exec(t, s.source, strings.ReplaceAll(sql, "%s", name))
 	}
+}
+
+// TestEvents_EndEqual applies nothing but the events.
+func TestEvents_EndEqual(t *testing.T) {
+	servers := newServers(t, crashSettings, nil)
+	s := servers.scene(t)
+	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
+	s.happen(t)
+	finishMigration(t, s)
+	s.equal(t, true)
 }

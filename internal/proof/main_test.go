@@ -16,6 +16,8 @@ var (
 	long = flag.Int("long", 0, "repeat everything this many times, with other seeds and at more places")
 	// seed makes a run's random choices repeatable, as far as concurrency lets them be.
 	seed = flag.Uint64("seed", 1, "seed of the random choices")
+	// mutant names the fault to build walferry with.
+	mutant = flag.String("mutant", "", "build walferry with this fault of mutants_test.go")
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -27,6 +29,9 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	b := program.Build{Tags: []string{"failpoint"}, Race: raceEnabled}
+	if *mutant != "" {
+		b.Replace = mutants[*mutant].replace
+	}
 	return b.In(dir)
 })
 

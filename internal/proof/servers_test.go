@@ -35,8 +35,7 @@ func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
 		}
 	}
 	finishMigration(t, s)
-	s.equal(t)
-	s.whole(t)
+	s.equal(t, true)
 }
 
 // checkpoint is the position up to which the target has everything.
@@ -97,8 +96,7 @@ func TestZombies_AnOldInstanceWakesUp(t *testing.T) {
 			mustExit(t, m, 3)
 			stopWatch()
 			finishMigration(t, s)
-			s.equal(t)
-			s.whole(t)
+			s.equal(t, true)
 		})
 	}
 }
@@ -123,5 +121,5 @@ func TestZombies_RestoredTarget(t *testing.T) {
 		}
 	}
 	finishMigration(t, s)
-	s.equal(t)
+	s.equal(t, true)
 }

@@ -19,7 +19,7 @@ const witnessSchema = `
 	INSERT INTO witness.counter VALUES (1, 0), (2, 0);
 	CREATE TABLE witness.trail (n bigint NOT NULL);`
 
-var witnessTables = []string{"witness.counter", "witness.trail", "events.unique_pair", "events.wide", "events.toast", "events.nokey", "events.truncated_a", "events.truncated_b"}
+var witnessTables = []string{"witness.counter", "witness.trail", "events.unique_pair", "events.wide", "events.toast", "events.shifted", "events.nokey", "events.truncated_a", "events.truncated_b"}
 
 // witness writes until ctx is done, over reconnects.
 func witness(ctx context.Context, uri string) error {

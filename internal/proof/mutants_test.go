@@ -1,0 +1,74 @@
+package proof_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/walferry/walferry/internal/program"
+)
+
+// fault is a mistake that programs of this kind are known to make.
+type fault struct {
+	// replace makes the mistake.
+	replace []program.Replacement
+	// tests is the pattern of the tests that have to notice it, says what they then say.
+	tests, says string
+}
+
+var mutants = map[string]fault{
+	"acknowledged before it is durable": {
+		tests: "TestServers_TargetForgets", says: "the slot has let go of what is before",
+		replace: []program.Replacement{{
+			File: "internal/engine/watch.go",
+			Old:  "w.positions.SetFlushed(w.app.Durable())", New: "w.positions.SetFlushed(max(w.app.Durable(), w.app.Applied()))",
+		}},
+	},
+	"the checkpoint in a transaction of its own": {
+		tests: "TestCrash_EveryPlace/(stream|kill)/(without|stream)/apply:_before_the_checkpoint", says: "the witness left",
+		replace: []program.Replacement{{
+			File: "applier/lane.go",
+			Old: `	failpoint.Hit("apply: before the checkpoint")
+`,
+			New: `	if err := l.exec(ctx, "COMMIT; BEGIN"); err != nil {
+		return err
+	}
+	failpoint.Hit("apply: before the checkpoint")
+`,
+		}},
+	},
+	"a fold that drops a column": {
+		tests: "TestEvents", says: "exited with 1, want 0",
+		replace: []program.Replacement{{File: "applier/fold.go", Old: "case before != noTuple:", New: "case before == c.new:"}},
+	},
+	"a watermark that is skipped": {
+		tests: "TestCrash_EveryPlace/(stream|kill)/(without|stream)/copy:_committed", says: "FAIL",
+		replace: []program.Replacement{{File: "applier/plan.go", Old: "return p.route.Skip || commitLSN < p.route.Watermark", New: "return p.route.Skip"}},
+	},
+	"nulls of a K tuple taken as values": {
+		tests: "TestEvents", says: "events.shifted",
+		replace: []program.Replacement{{
+			File: "applier/fold.go",
+			Old:  "case f.plan.columns[i].key && c.oldKind != decoder.OldNone:", New: "case c.oldKind != decoder.OldNone:",
+		}},
+	},
+}
+
+// TestMutants_AreNoticed runs the tests against walferry with each of the faults.
+func TestMutants_AreNoticed(t *testing.T) {
+	if *mutant != "" {
+		return // this is one of them
+	}
+	for name, fault := range mutants {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", fault.tests, "-mutant", name, "-seed", fmt.Sprint(*seed))
+			out, err := cmd.CombinedOutput()
+			exit := cmd.ProcessState.ExitCode()
+			if err == nil || exit != 1 || !strings.Contains(string(out), fault.says) {
+				t.Errorf("the tests %s end with %d (%v) and do not say %q:\n%s", fault.tests, exit, err, fault.says, out)
+			}
+		})
+	}
+}
