@@ -11,7 +11,7 @@ BENCH    := .
 COUNT    := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test/race test-matrix servers lint fmt fuzz golden bench bench-drain check clean
+.PHONY: help build install demo test prove prove-long test/race test-matrix servers lint fmt fuzz golden bench bench-drain check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,21 @@ install: ## install walferry into GOBIN
 demo: build ## migrate a live database between two throw-away servers, in about a minute
 	bin/walferry demo
 
-test: ## run all tests, on real servers, which it fetches where they are missing
-	go test -timeout 20m ./...
+# The proof has a target of its own.
+PACKAGES := $$(go list ./... | grep -v /internal/proof)
+LONG     := 10
+
+test: ## run all tests but the proof, on real servers, which it fetches where they are missing
+	go test -timeout 30m $(PACKAGES)
+
+prove: ## kill walferry at every place, cut every wire, and compare
+	go test -timeout 30m ./internal/proof
+
+prove-long: ## the same LONG times over, at more places and with other seeds (SEED=7)
+	go test -timeout 0 ./internal/proof -long $(LONG) -seed $(or $(SEED),1)
 
 test/race: ## run all tests with the race detector
-	CGO_ENABLED=1 go test -race -timeout 30m ./...
+	CGO_ENABLED=1 go test -race -timeout 40m $(PACKAGES)
 
 test-matrix: ## run the end-to-end tests over pairs of versions (MATRIX="13:18 15:17", default all)
 	.ci/matrix $(MATRIX)

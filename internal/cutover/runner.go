@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -100,6 +101,7 @@ func (r *Runner) run(ctx context.Context, i int) error {
 		// What failed may be the very connection, so this is for status only.
 		return errors.WithSecondaryError(err, r.record(after, i, s))
 	}
+	failpoint.Hit("cutover: " + step.Name + " before it is recorded")
 	s.State = target.StepDone
 	done := status.Step{Step: s.Name, State: string(s.State), Seconds: s.Seconds, Detail: s.Detail}
 	if recording, dry := r.Actions.(*Recording); dry {

@@ -79,7 +79,8 @@ const matrixHead = `# Crash matrix
 
 Written by ` + "`go test ./internal/proof -run TestCrash -update`" + `. walferry is killed by SIGKILL at each named
 place (` + "`failpoint.Hit`" + ` in the source), the same command is run again, and all rows, sequences
-and the witness are compared. The scenarios are in ` + "`internal/proof/crash_test.go`" + `.
+and the witness are compared, in every scenario that passes the place. The scenarios are in
+` + "`internal/proof/crash_test.go`" + `; ` + "`make prove`" + ` kills at each place in one of them.
 
 | place | scenarios | result |
 |---|---|---|
