@@ -195,6 +195,7 @@ func finishMigration(t *testing.T, s scene) {
 
 // finishUntilKilled is a migration of a quiet source from nothing to the end.
 func finishUntilKilled(t *testing.T, s scene, failpoint string) {
+	t.Helper()
 	m := walferry(t, failpoint, s.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
 	if status := m.Wait(); status != -1 && !strings.HasPrefix(failpoint, traceTo) {
 		t.Fatalf("walferry exited with %d, it should be killed", status)
@@ -203,11 +204,13 @@ func finishUntilKilled(t *testing.T, s scene, failpoint string) {
 
 // cleanupUntilKilled gives up a migration in its stream.
 func cleanupUntilKilled(t *testing.T, s scene, failpoint string) {
+	t.Helper()
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
 	walferry(t, failpoint, s.args("cleanup", "--yes", "--restore")...).Wait()
 }
 
 func cleanAgain(t *testing.T, s scene) {
+	t.Helper()
 	if s.phase(t) == "" {
 		return // it was killed after the last effect
 	}

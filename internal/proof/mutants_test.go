@@ -1,9 +1,9 @@
 package proof_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +63,7 @@ func TestMutants_AreNoticed(t *testing.T) {
 	}
 	for name, fault := range mutants {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", fault.tests, "-mutant", name, "-seed", fmt.Sprint(*seed))
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", fault.tests, "-mutant", name, "-seed", strconv.FormatUint(*seed, 10))
 			out, err := cmd.CombinedOutput()
 			exit := cmd.ProcessState.ExitCode()
 			if err == nil || exit != 1 || !strings.Contains(string(out), fault.says) {

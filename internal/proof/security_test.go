@@ -1,6 +1,7 @@
 package proof_test
 
 import (
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,9 +41,7 @@ func leaks(text string) (found []string) {
 // in the target's tables and in files.
 func TestSecurity_NoPasswordAnywhere(t *testing.T) {
 	logged := map[string]string{"log_statement": "all", "log_min_messages": "debug1", "log_connections": "on"}
-	for k, v := range crashSettings {
-		logged[k] = v
-	}
+	maps.Copy(logged, crashSettings)
 	servers := newServers(t, logged, logged)
 	s := servers.scene(t)
 	path, err := built()
