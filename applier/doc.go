@@ -17,6 +17,8 @@
 // independently, so a run that is killed leaves them at different positions; each
 // skips what it has when the stream begins again at the least. A TRUNCATE of several
 // tables is done by each lane for its own, in the order of the source.
+// The rows of a table may also be spread over all lanes, by the hash of their keys (see
+// [Route].Split).
 //
 // Several source transactions share one target commit when they are there, and a
 // single one does not wait for others. A source transaction that is larger than a

@@ -67,6 +67,12 @@ type Route struct {
 	// TRUNCATE refuses one of them alone even where foreign keys do not act, and
 	// relations that go to one table.
 	Lane int
+	// Split spreads the rows of the table over all lanes instead, by the hash of these
+	// columns, which are the target's primary key and the relation's replica identity.
+	// Nothing else of the target may depend on the order in which different rows are
+	// written: no other unique or exclusion index, no foreign key, no trigger. The
+	// columns are integers, text, varchar or uuid. See [UnsplitError].
+	Split []string
 }
 
 // MissingRowPolicy says what an UPDATE or DELETE does that finds no row on the target.

@@ -28,6 +28,8 @@ type plan struct {
 	scratch  []byte
 	// missed is shared by all definitions of the table.
 	missed *Missed
+	// split is nil when one lane has the whole table.
+	split *split
 }
 
 // column is where a source column goes.
@@ -58,6 +60,9 @@ func newPlan(r *decoder.Relation, route Route) *plan {
 	}
 	if p.route.Name == "" {
 		p.route.Name = r.Name
+	}
+	if len(route.Split) > 0 {
+		p.split = newSplit(r, route.Split)
 	}
 	return p
 }

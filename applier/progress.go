@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -90,7 +91,11 @@ func (a *Applier) Stats() Stats {
 	s := p.stats
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		s.RowByRow = append(s.RowByRow, l.rowByRow...)
+		for _, table := range l.rowByRow { // a table may be in all lanes
+			if !slices.Contains(s.RowByRow, table) {
+				s.RowByRow = append(s.RowByRow, table)
+			}
+		}
 		if s.CommitTime.IsZero() || !l.commitTime.IsZero() && l.commitTime.Before(s.CommitTime) {
 			s.CommitTime = l.commitTime
 		}

@@ -15,6 +15,9 @@ var randomTables = []string{
 	`CREATE TABLE keyed (id int PRIMARY KEY, u int, v text, big text)`,
 	`CREATE TABLE keyless (id int, u int, v text, big text)`,
 	`CREATE TABLE fuzzy (id numeric PRIMARY KEY, u int UNIQUE DEFERRABLE, v text, big text)`,
+	`CREATE TABLE halved (id int PRIMARY KEY, u int, v text, big text)`,
+	`CREATE TABLE parted (a text, id bigint, u int, v text, big text, PRIMARY KEY (id, a))`,
+	`ALTER TABLE halved ALTER big SET STORAGE EXTERNAL`, `ALTER TABLE parted ALTER big SET STORAGE EXTERNAL`,
 	`ALTER TABLE keyed REPLICA IDENTITY FULL`, `ALTER TABLE keyless REPLICA IDENTITY FULL`,
 	`ALTER TABLE plain ALTER big SET STORAGE EXTERNAL`, `ALTER TABLE compound ALTER big SET STORAGE EXTERNAL`,
 	`ALTER TABLE keyed ALTER big SET STORAGE EXTERNAL`, `ALTER TABLE fuzzy ALTER big SET STORAGE EXTERNAL`,
@@ -22,11 +25,11 @@ var randomTables = []string{
 
 // randomStatement changes one of randomTables. It may violate a constraint.
 func randomStatement(r *rand.Rand) string {
-	tables := []string{"plain", "compound", "keyed", "keyless", "fuzzy"}
+	tables := []string{"plain", "compound", "keyed", "keyless", "fuzzy", "halved", "parted"}
 	table := tables[r.IntN(len(tables))]
 	columns := "id, u, v, big"
 	first := ""
-	if table == "compound" {
+	if table == "compound" || table == "parted" {
 		columns, first = "a, "+columns, "'a' || i % 3, "
 	}
 	from := r.IntN(120)
@@ -94,10 +97,14 @@ func TestApplier_RandomHistories(t *testing.T) {
 				{"8 lanes, in batches", 3, 200_000, true, 8},
 			} {
 				replica.options.Lanes = mode.lanes
+				replica.split = map[string][]string{"halved": {"id"}, "parted": {"id", "a"}}
 				replica.reset(t, randomTables...)
 				replica.setFrom, replica.options.MaxBatchBytes, replica.binary = mode.setFrom, mode.batch, mode.binary
 				if stats := replica.mustFollow(t); stats.MissedDeletes+stats.MissedUpdates > 0 {
 					t.Errorf("%s: rows were missed: %+v", mode.name, stats)
+				}
+				if left := len(replica.split); (left < 2) != (mode.lanes > 1) {
+					t.Errorf("%s: %d tables are split at the end", mode.name, left)
 				}
 				if t.Failed() {
 					t.Fatalf("failed %s", mode.name)

@@ -24,6 +24,8 @@ type replica struct {
 	session string
 	// setFrom is the number of changes from which a table is written as a set; 0 for the default.
 	setFrom int
+	// split are the keys by which tables are split; a table is taken out when that must end.
+	split map[string][]string
 }
 
 // newReplica creates both databases with the same statements.
@@ -119,7 +121,11 @@ func (r *replica) applierWith(tb testing.TB, c applier.Checkpointer) *applier.Ap
 		options.LaneStarts = append(options.LaneStarts, start)
 	}
 	if options.Table == nil {
-		options.Table = spread
+		options.Table = func(_ context.Context, rel *decoder.Relation) (applier.Route, error) {
+			route := spread(rel)
+			route.Split = r.split[rel.Name]
+			return route, nil
+		}
 	}
 	a := applier.New(options)
 	if r.setFrom > 0 {
@@ -140,25 +146,78 @@ func (r *replica) position(tb testing.TB, lane int) string {
 
 // spread puts tables into different lanes, but for a and b, which tests tie by
 // foreign keys.
-func spread(_ context.Context, r *decoder.Relation) (applier.Route, error) {
+func spread(r *decoder.Relation) applier.Route {
 	if r.Name == "a" || r.Name == "b" {
-		return applier.Route{}, nil
+		return applier.Route{}
 	}
-	return applier.Route{Lane: int(r.OID)}, nil
+	return applier.Route{Lane: int(r.OID)}
 }
 
-// follow applies all that the source has committed.
-func (r *replica) follow(t *testing.T) (applier.Stats, error) {
+// follow applies all that the source has committed. A table that cannot stay split
+// goes to one lane, as an engine would let it.
+func (r *replica) follow(t *testing.T) (stats applier.Stats, err error) {
+	t.Helper()
+	for {
+		run, err := r.followTo(t, 0)
+		stats.Transactions += run.Transactions
+		stats.MissedUpdates += run.MissedUpdates
+		stats.MissedDeletes += run.MissedDeletes
+		var unsplit *applier.UnsplitError
+		if !errors.As(err, &unsplit) {
+			return stats, err
+		}
+		furthest := lsn(t, r.target, "SELECT max(lsn) FROM progress.checkpoint")
+		if furthest == 0 {
+			delete(r.split, unsplit.Name)
+			continue
+		}
+		if _, err := r.followTo(t, furthest); err != nil {
+			return stats, errors.Wrap(err, "bring the lanes together")
+		}
+		if got := pgtest.Query(t, r.target, "SELECT count(DISTINCT lsn) FROM progress.checkpoint")[0][0]; got != "1" {
+			t.Errorf("the lanes are at %s positions", got)
+		}
+		delete(r.split, unsplit.Name)
+	}
+}
+
+// followTo applies what the source has committed up to end, or everything.
+func (r *replica) followTo(t *testing.T, end decoder.LSN) (applier.Stats, error) {
 	t.Helper()
 	a := r.applier(t)
 	group, ctx := errgroup.WithContext(t.Context())
 	group.Go(func() error { return a.Run(ctx) })
 	group.Go(func() error {
 		defer a.Close()
-		return r.feed(ctx, t, a)
+		if end == 0 {
+			return r.feed(ctx, t, a)
+		}
+		err := r.feed(ctx, t, &until{Applier: a, end: end})
+		if errors.Is(err, errUntil) {
+			err = nil
+		}
+		return err
 	})
 	err := group.Wait()
 	return a.Stats(), err
+}
+
+// until is an applier that gets the transactions before end.
+type until struct {
+	*applier.Applier
+	end decoder.LSN
+}
+
+var errUntil = errors.New("this is the end")
+
+func (u *until) Begin(tx *decoder.Transaction) error {
+	if tx.CommitLSN >= u.end {
+		if err := u.Idle(u.end, false); err != nil {
+			return err
+		}
+		return errUntil
+	}
+	return u.Applier.Begin(tx)
 }
 
 // feed hands what the slot holds to h, and leaves it in the slot.

@@ -46,11 +46,14 @@ func (l *lane) route(ctx context.Context, relation *decoder.Relation) (Route, er
 	if err != nil {
 		return Route{}, err
 	}
+	if l.options.Lanes == 1 {
+		route.Split = nil
+	}
 	lane := route.Lane % l.options.Lanes
 	if lane < 0 {
 		lane += l.options.Lanes
 	}
-	route.Skip = route.Skip || lane != l.number
+	route.Skip = route.Skip || len(route.Split) == 0 && lane != l.number
 	route.Watermark = max(route.Watermark, l.options.start(l.number))
 	return route, nil
 }

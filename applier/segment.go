@@ -38,6 +38,9 @@ func (l *lane) write(ctx context.Context, b *batch, from, to int) error {
 		for index := tx.first; index < b.last(i); index++ {
 			c := &b.changes[index]
 			if c.op == decoder.Truncate {
+				if err := l.truncatesSplit(&b.truncations[c.relation], tx.commitLSN); err != nil {
+					return err
+				}
 				if err := l.writeSegment(ctx, b); err != nil {
 					return err
 				}
@@ -50,6 +53,15 @@ func (l *lane) write(ctx context.Context, b *batch, from, to int) error {
 			p := l.current[c.relation]
 			if p.skips(tx.commitLSN) {
 				continue
+			}
+			if p.split != nil {
+				owned, err := l.owns(b, p, c)
+				if err != nil {
+					return err
+				}
+				if !owned {
+					continue
+				}
 			}
 			if err := p.check(c); err != nil {
 				return l.explain(err, b, index)

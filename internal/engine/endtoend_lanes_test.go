@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +29,15 @@ func TestEndToEnd_LanesKilledUnderLoad(t *testing.T) {
 	p := newPair(t, 5)
 	w := p.write(t, workload.Options{Seed: 2, Sessions: 4, Truncate: true, LargeRows: 1000})
 	w.committed(50)
+	// A table that stays split: the writers, who change keys and truncate, do not know it.
+	pgtest.Exec(t, p.source, `CREATE TABLE app.counted (id int PRIMARY KEY, n int)`)
+	rounds := 0
+	count := func() {
+		rounds++
+		pgtest.Exec(t, p.source, fmt.Sprintf(`INSERT INTO app.counted SELECT i, 0 FROM generate_series(%d, %d) i;
+			UPDATE app.counted SET n = n + 1 WHERE id %% 3 = %d; DELETE FROM app.counted WHERE id %% 11 = %d`,
+			rounds*100, rounds*100+99, rounds%3, rounds%11))
+	}
 	apart, met := 0, 0
 	for _, lanes := range []int{2, 8, 8, 3, 1, 8, 5, 2} {
 		m := start(t, p.args("migrate", "--apply-jobs", strconv.Itoa(lanes))...)
@@ -40,6 +50,7 @@ func TestEndToEnd_LanesKilledUnderLoad(t *testing.T) {
 		})
 		for range 3 {
 			before := p.changes(t)
+			count()
 			pgtest.Eventually(t, "changes are applied", func() bool {
 				if !m.running() {
 					t.Fatal("walferry ended in the stream")
@@ -68,6 +79,11 @@ func TestEndToEnd_LanesKilledUnderLoad(t *testing.T) {
 	if used[0] != "4" || used[1] != "0" {
 		t.Errorf("tables are in %s lanes, %s in none", used[0], used[1])
 	}
+	split := pgtest.Query(t, p.target, `SELECT count(*) FILTER (WHERE split IS NOT NULL), count(*) FILTER (WHERE one_lane <> '') FROM walferry."table"`)[0]
+	if split[0] == "0" || split[1] == "0" {
+		t.Errorf("%s tables are split, %s no longer: nothing was tested", split[0], split[1])
+	}
+	t.Logf("%s tables are split, %s no longer", split[0], split[1])
 	p.finished(t)
 }
 
@@ -90,6 +106,9 @@ func TestEndToEnd_StreamInLanes(t *testing.T) {
 			t.Errorf("%s lanes end at %s positions, want %s at one", got, positions, lanes)
 		}
 		pgtest.Exec(t, p.source, `TRUNCATE a CASCADE; TRUNCATE c, e`)
+	}
+	if got := pgtest.Query(t, p.target, `SELECT one_lane FROM walferry."table" WHERE name = 'c'`)[0][0]; got != "it is truncated" {
+		t.Errorf("a table that was split and truncated: %q", got)
 	}
 	if got := pgtest.Query(t, p.target, `SELECT count(DISTINCT lane) FROM walferry."table" WHERE name IN ('a', 'b', 'd')`)[0][0]; got != "1" {
 		t.Errorf("tables that refer to each other are in %s lanes", got)

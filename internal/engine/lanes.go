@@ -71,7 +71,9 @@ func assign(tables []target.LaneTable, n int, keep bool) (moves bool) {
 			order = append(order, g)
 		}
 		of[i] = g
-		g.bytes += t.Bytes
+		if n == 1 || t.Key == nil { // else all lanes share its load
+			g.bytes += t.Bytes
+		}
 		if keep && t.Lane >= 0 && t.Lane < n && t.Bytes > g.largest {
 			g.lane, g.largest = t.Lane, t.Bytes
 		}
@@ -91,9 +93,18 @@ func assign(tables []target.LaneTable, n int, keep bool) (moves bool) {
 	}
 	for i := range tables {
 		t := &tables[i]
+		before := t.Lane
 		if lane := of[i].lane; lane != t.Lane {
 			moves = moves || t.Lane != target.NoLane
 			t.Lane = lane
+		}
+		var split []string
+		if n > 1 {
+			split = t.Key
+		}
+		if !slices.Equal(split, t.Split) {
+			moves = moves || before != target.NoLane
+			t.Split = split
 		}
 	}
 	return moves

@@ -40,7 +40,7 @@ func (r *routes) route(_ context.Context, rel *decoder.Relation) (applier.Route,
 	case known && t.State == target.TableSkipped:
 		return applier.Route{Skip: true}, nil
 	case known:
-		return applier.Route{Watermark: t.Watermark, Lane: max(0, t.Lane)}, nil
+		return applier.Route{Watermark: t.Watermark, Lane: max(0, t.Lane), Split: t.Split}, nil
 	case r.e.command == target.Stream:
 		return applier.Route{}, nil
 	}

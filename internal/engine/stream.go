@@ -42,7 +42,15 @@ func (e *engine) stream(ctx context.Context) error {
 		if err := e.prepareTarget(ctx); err != nil {
 			return err
 		}
-		if err := e.streamLanes(ctx, lanes, meet); err != nil || meet == 0 {
+		err = e.streamLanes(ctx, lanes, meet)
+		var unsplit *applier.UnsplitError
+		switch {
+		case errors.As(err, &unsplit) && meet == 0:
+			e.o.Logger.InfoContext(ctx, "a table goes to one lane", "table", unsplit.Namespace+"."+unsplit.Name, "reason", unsplit.Reason)
+			if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
+				return err
+			}
+		case err != nil || meet == 0:
 			return err
 		}
 	}
@@ -84,7 +92,7 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 	defer endReceiving(nil)
 	in := newInput(app, lanes, e.barrier, receiving.Done())
 	in.end.Store(uint64(e.o.EndLSN))
-	if meet != 0 {
+	if in.meets = meet != 0; in.meets {
 		in.end.Store(uint64(meet))
 	}
 	positions := &source.Positions{}
@@ -154,6 +162,9 @@ type input struct {
 	*applier.Applier
 
 	end atomic.Uint64 // an LSN; zero means no end
+	// meets reports that lanes are to come to the end: what commits there, right behind
+	// what one of them has, is not theirs yet.
+	meets bool
 
 	barrier *barrier
 	// furthest is beyond what was handed over, or told to be the end of it.
@@ -166,7 +177,7 @@ var _ decoder.Handler = (*input)(nil)
 
 // Begin implements [decoder.Handler].
 func (in *input) Begin(tx *decoder.Transaction) error {
-	if end := decoder.LSN(in.end.Load()); end != 0 && tx.CommitLSN > end {
+	if end := decoder.LSN(in.end.Load()); end != 0 && (tx.CommitLSN > end || in.meets && tx.CommitLSN == end) {
 		// All that commits up to the end was handed over: every lane is to say so.
 		if err := in.Idle(end, false); err != nil {
 			return err

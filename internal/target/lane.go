@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	_ "embed"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
@@ -24,7 +25,13 @@ type LaneTable struct {
 	Watermark pglogrepl.LSN
 	// Lane is the lane that its changes are applied in, or NoLane.
 	Lane int
+	// Split are the key columns by whose hash its rows are spread over all lanes
+	// instead, nil when they are not; Key are those by which they may be.
+	Split, Key []string
 }
+
+//go:embed splitkey.sql
+var splitKeySQL string
 
 // LaneTables reads the tables whose changes are applied, by name.
 func LaneTables(ctx context.Context, conn *pgx.Conn, migration string) ([]LaneTable, error) {
@@ -36,7 +43,8 @@ func LaneTables(ctx context.Context, conn *pgx.Conn, migration string) ([]LaneTa
 	rows, err := conn.Query(ctx, `
 		SELECT t.namespace, t.name, coalesce(c.oid, 0), coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid, 0),
 		       8192 + greatest(t.bytes, coalesce(pg_catalog.pg_table_size(c.oid), 0)),
-		       coalesce(t.watermark, '0/0')::text, coalesce(t.lane, -1)
+		       coalesce(t.watermark, '0/0')::text, coalesce(t.lane, -1), t.split,
+		       CASE WHEN t.one_lane = '' THEN (`+splitKeySQL+`) END
 		FROM walferry."table" t
 		LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = t.namespace
 		LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
@@ -48,9 +56,9 @@ func LaneTables(ctx context.Context, conn *pgx.Conn, migration string) ([]LaneTa
 	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t LaneTable, err error) {
 		var root uint32
 		var watermark string
-		err = row.Scan(&t.Namespace, &t.Name, &t.Group, &root, &t.Bytes, &watermark, &t.Lane)
+		err = row.Scan(&t.Namespace, &t.Name, &t.Group, &root, &t.Bytes, &watermark, &t.Lane, &t.Split, &t.Key)
 		if _, ok := tied[root]; ok {
-			t.Group = tied.first(root)
+			t.Group, t.Key = tied.first(root), nil
 		}
 		if err == nil {
 			t.Watermark, err = pglogrepl.ParseLSN(watermark)
@@ -132,11 +140,20 @@ func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64
 		batch := &pgx.Batch{}
 		for _, t := range tables {
 			batch.Queue(`
-				UPDATE walferry."table" SET lane = $4
-				WHERE migration = $1 AND namespace = $2 AND name = $3 AND lane IS DISTINCT FROM $4`,
-				migration, t.Namespace, t.Name, t.Lane)
+				UPDATE walferry."table" SET lane = $4, split = $5
+				WHERE migration = $1 AND namespace = $2 AND name = $3 AND (lane, split) IS DISTINCT FROM ($4, $5::text[])`,
+				migration, t.Namespace, t.Name, t.Lane, t.Split)
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	return errors.Wrap(err, "assign tables to lanes on the target")
+}
+
+// KeepInOneLane records why a table must not be split any more. It takes effect when
+// lanes are assigned.
+func KeepInOneLane(ctx context.Context, conn Execer, migration, namespace, name, reason string) error {
+	_, err := conn.Exec(ctx, `
+		UPDATE walferry."table" SET one_lane = $4 WHERE migration = $1 AND namespace = $2 AND name = $3`,
+		migration, namespace, name, reason)
+	return errors.Wrapf(err, "record that table %s.%s is to be in one lane", namespace, name)
 }

@@ -32,6 +32,9 @@ type Table struct {
 	Reason          string // why it is skipped, or what of it is not moved
 	RowByRow        string // why its changes are applied one by one; empty when they are not
 	Lane            int    // that its changes are applied in, or NoLane
+	// Split are the key columns by whose hash its rows are spread over all lanes
+	// instead; nil when they are not.
+	Split []string
 }
 
 // Copied reports whether the table's rows are on the target.
@@ -41,7 +44,7 @@ func (t Table) Copied() bool { return t.State == TableIndexing || t.State == Tab
 func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, error) {
 	rows, err := conn.Query(ctx, `
 		SELECT namespace, name, state, watermark::text, rows, bytes, seconds, missed_updates, missed_deletes, reason, row_by_row,
-		       coalesce(lane, -1)
+		       coalesce(lane, -1), split
 		FROM walferry."table" WHERE migration = $1 ORDER BY namespace, name`, migration)
 	if err != nil {
 		return nil, errors.Wrap(err, "read the table ledger on the target")
@@ -49,7 +52,7 @@ func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, err
 	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
 		var watermark *string
 		err = row.Scan(&t.Namespace, &t.Name, &t.State, &watermark, &t.Rows, &t.Bytes, &t.Seconds,
-			&t.MissedUpdates, &t.MissedDeletes, &t.Reason, &t.RowByRow, &t.Lane)
+			&t.MissedUpdates, &t.MissedDeletes, &t.Reason, &t.RowByRow, &t.Lane, &t.Split)
 		if err == nil && watermark != nil {
 			t.Watermark, err = pglogrepl.ParseLSN(*watermark)
 		}

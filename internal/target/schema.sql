@@ -71,6 +71,10 @@ CREATE TABLE IF NOT EXISTS walferry."table" (
     row_by_row     text NOT NULL DEFAULT '',
     -- The lane that its changes are applied in, once there was a stream.
     lane           integer,
+    -- The key columns by whose hash its rows are spread over all lanes instead, and why
+    -- they no longer may be.
+    split          text[],
+    one_lane       text NOT NULL DEFAULT '',
     PRIMARY KEY (migration, namespace, name)
 );
 
