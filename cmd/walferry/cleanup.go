@@ -17,14 +17,18 @@ func newCleanup(a *app) *cobra.Command {
 	var o engine.CleanupOptions
 	var yes bool
 	cmd := &cobra.Command{
-		Use:   "cleanup -s SOURCE -t TARGET",
+		Use:   "cleanup -s SOURCE [-t TARGET]",
 		Short: "Drop what a migration made on both sides and forget it",
 		Long: `Drops the slot and the publications that the migration made on the source, and its
 state in the schema walferry on the target. It names them and asks first. The
-migrated tables stay.`,
+migrated tables stay, and so does everything that the migration did not make. Where a
+cutover has closed the source and not decided, the source is opened.
+
+When the target is gone, --source alone is enough: the slot and the publications are
+found by the migration's name and the database's.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			connection, display, err := a.connection()
+			connection, display, err := a.connectionOf()
 			if err != nil {
 				return err
 			}

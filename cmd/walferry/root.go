@@ -105,13 +105,26 @@ func (a *app) progressFlag(cmd *cobra.Command) {
 // connection opens what the flags say, but for the connections themselves. Close
 // the display when the command has ended.
 func (a *app) connection() (engine.Connection, *term.Display, error) {
+	if a.target == "" && a.source != "" {
+		_, err := parseConninfo("target", "-t", a.target)
+		return engine.Connection{}, nil, err
+	}
+	return a.connectionOf()
+}
+
+// connectionOf is connection for a command that may do without the target.
+func (a *app) connectionOf() (engine.Connection, *term.Display, error) {
 	c := engine.Connection{Name: a.name, Stop: a.stop}
 	var err error
 	if c.Source, err = parseConninfo("source", "-s", a.source); err != nil {
 		return c, nil, err
 	}
-	if c.Target, err = parseConninfo("target", "-t", a.target); err != nil {
-		return c, nil, err
+	sides := []*conninfo.Info{c.Source}
+	if a.target != "" {
+		if c.Target, err = parseConninfo("target", "-t", a.target); err != nil {
+			return c, nil, err
+		}
+		sides = append(sides, c.Target)
 	}
 	display, err := term.New(a.stderr, a.progressMode())
 	if err != nil {
@@ -120,7 +133,7 @@ func (a *app) connection() (engine.Connection, *term.Display, error) {
 	if c.Logger, err = a.logger(display); err != nil {
 		return c, nil, errors.CombineErrors(err, display.Close())
 	}
-	for _, info := range []*conninfo.Info{c.Source, c.Target} {
+	for _, info := range sides {
 		for _, key := range info.Ignored() {
 			c.Logger.Warn("a parameter of the connection string has no effect", "side", info.Side(), "parameter", key)
 		}

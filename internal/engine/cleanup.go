@@ -9,6 +9,8 @@ import (
 	"github.com/walferry/walferry/internal/cutover"
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/target"
 )
 
@@ -24,12 +26,17 @@ type CleanupOptions struct {
 }
 
 // Cleanup drops what the migration made on both sides and forgets it, of all
-// databases that were begun together. It returns what it dropped.
+// databases that were begun together. Without a target, or where the target does not know
+// the migration, it drops what carries the migration's name on the source. It returns what
+// it dropped.
 func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	o.setDefaults()
+	if o.Target == nil {
+		return cleanup(ctx, o)
+	}
 	names, err := databasesOf(ctx, o.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errors.WithHint(err, goneForGood)
 	}
 	var failed []error
 	for _, c := range o.each(names) {
@@ -47,13 +54,20 @@ func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 	return dropped, errors.Join(failed...)
 }
 
+const goneForGood = "if the target is gone for good, give --source alone: what is left there is found by its name"
+
 func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	e := &engine{o: MigrateOptions{Connection: o.Connection}}
 	defer e.close(ctx)
-	if e.dst, err = o.Target.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
-		return nil, err
+	if o.Target == nil {
+		return e.cleanupByName(ctx, o, nil)
 	}
-	if e.m, err = loadExisting(ctx, e.dst, o.Name); err != nil {
+	if e.dst, err = o.Target.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
+		return nil, errors.WithHint(err, goneForGood)
+	}
+	if e.m, err = loadExisting(ctx, e.dst, o.Name); errors.Is(err, errNoMigration) {
+		return e.cleanupByName(ctx, o, err)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := target.Lock(ctx, e.dst, o.Name, lockWait); err != nil {
@@ -78,11 +92,18 @@ func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 			return nil, err
 		}
 	}
-	if e.m.OwnsSlot || len(e.m.OwnedPublications) > 0 {
+	if e.fenced() || e.m.OwnsSlot || len(e.m.OwnedPublications) > 0 {
 		if e.src, err = o.Source.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
 			return nil, err
 		}
-		if dropped, err = dropReplication(ctx, e.src, e.m); err != nil {
+		if e.fenced() {
+			if _, err := e.sides().Open(ctx, cutover.Real{}); err != nil {
+				return nil, err
+			}
+			dropped = append(dropped, "what closed database "+e.m.Database+" on the source to writers")
+		}
+		gone, err := dropReplication(ctx, e.src, e.m)
+		if dropped = append(dropped, gone...); err != nil {
 			return dropped, err
 		}
 	}
@@ -99,10 +120,68 @@ func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 	return dropped, err
 }
 
+// fenced reports that a cutover which was not decided has left the source closed. What a
+// decided one has closed stays so.
+func (e *engine) fenced() bool { return e.m.FencedAt != nil && e.m.DecidedAt == nil }
+
+// cleanupByName drops the slot and the publications on the source that are named like
+// those of the migration. Nothing says whose they are but the name; missing is why the
+// target cannot, if it was asked.
+func (e *engine) cleanupByName(ctx context.Context, o CleanupOptions, missing error) (dropped []string, err error) {
+	if e.src, err = o.Source.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
+		return nil, err
+	}
+	m := &target.Migration{Name: o.Name}
+	if err := e.src.QueryRow(ctx, `SELECT pg_catalog.current_database()::text`).Scan(&m.Database); err != nil {
+		return nil, errors.Wrap(err, "read the name of the source's database")
+	}
+	m.Slot = sqltext.ObjectName("walferry", o.Name, m.Database)
+	slot, err := source.ReadSlot(ctx, e.src, m.Slot)
+	switch {
+	case errors.Is(err, source.ErrSlotMissing):
+	case err != nil:
+		return nil, err
+	case slot.Active:
+		err := errors.Newf("replication slot %q is in use on the source", m.Slot)
+		err = errors.WithDetailf(err, "by server process %d: a walferry is at work", slot.ActivePID)
+		return nil, errors.WithHint(err, "stop it first, and give --target too")
+	default:
+		m.OwnsSlot = slot.Plugin == "pgoutput" && slot.Database == m.Database
+	}
+	for _, name := range []string{m.Slot, sqltext.Suffixed(m.Slot, "_insert")} {
+		n, err := publicationsExist(ctx, e.src, []string{name})
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			m.OwnedPublications = append(m.OwnedPublications, name)
+		}
+	}
+	objects := replicationObjects(m)
+	if len(objects) == 0 {
+		if missing == nil {
+			missing = errors.Newf("database %s of the source has nothing of a migration %q", m.Database, o.Name)
+		}
+		return nil, errors.WithDetailf(missing, "the source has neither a slot nor a publication named %s", m.Slot)
+	}
+	for i := range objects {
+		objects[i] += " on the source"
+	}
+	if o.Confirm != nil {
+		if ok, err := o.Confirm(objects); err != nil || !ok {
+			return nil, err
+		}
+	}
+	return dropReplication(ctx, e.src, m)
+}
+
 // leftovers names what will be dropped, and counts the entries that are held back.
 func (e *engine) leftovers(ctx context.Context) (objects []string, held int, err error) {
 	for _, name := range replicationObjects(e.m) {
 		objects = append(objects, name+" on the source")
+	}
+	if e.fenced() {
+		objects = append(objects, "what closes database "+e.m.Database+" on the source to writers")
 	}
 	objects = append(objects, "migration "+e.m.Name+" in schema walferry on the target")
 	entries, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)

@@ -68,6 +68,9 @@ func databaseStatus(ctx context.Context, o Connection) (*status.Database, error)
 	return &d, nil
 }
 
+// errNoMigration marks that the target does not know the migration.
+var errNoMigration = errors.New("the target holds no such migration")
+
 // loadExisting reads a migration that must exist.
 func loadExisting(ctx context.Context, dst *pgx.Conn, name string) (*target.Migration, error) {
 	installed, err := target.Installed(ctx, dst)
@@ -82,7 +85,8 @@ func loadExisting(ctx context.Context, dst *pgx.Conn, name string) (*target.Migr
 	}
 	if m == nil {
 		err := errors.Newf("the target holds no migration %q", name)
-		return nil, errors.WithHint(err, "check --target and --name; walferry migrate starts one")
+		err = errors.WithHint(err, "check --target and --name; walferry migrate starts one")
+		return nil, errors.Mark(err, errNoMigration)
 	}
 	return m, nil
 }
