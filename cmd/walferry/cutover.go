@@ -13,7 +13,7 @@ import (
 
 func newCutover(a *app) *cobra.Command {
 	var o engine.CutoverOptions
-	var abort bool
+	var abort, verify, noVerify bool
 	cmd := &cobra.Command{
 		Use:   "cutover -s SOURCE -t TARGET",
 		Short: "End a migration: close the source to writers, make the target complete, decide",
@@ -28,6 +28,7 @@ little is left to apply, and runs named steps:
   schema     foreign keys (NOT VALID), triggers, rules, policies, identity, materialized views
   validate   the foreign keys
   analyze    the planner's statistics
+  verify     compare every row of both sides (--verify)
   quiet      make sure that nothing was written to the source since
   decide     the point of no return: one row on the target
   release    drop the slot and the publications on the source
@@ -51,6 +52,14 @@ _SECONDS_LEFT in their environment.`,
   walferry cutover -s … -t … --abort`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case verify && noVerify:
+				return errors.New("--verify and --no-verify exclude each other")
+			case verify:
+				o.Verify = engine.On
+			case noVerify:
+				o.Verify = engine.Off
+			}
 			if abort {
 				return a.abortCutover(cmd, o)
 			}
@@ -63,6 +72,8 @@ _SECONDS_LEFT in their environment.`,
 	f.Var(choice((*string)(&o.Fence), "read-only", "none"), "fence", "how the source is closed to writers: read-only, none (you stop them)")
 	f.DurationVar(&o.Timeout, "timeout", 5*60*1e9, "open the source again when nothing is decided this long after it was closed")
 	f.Int64Var(&o.MaxLag, "max-lag", 1<<20, "close the source once what is applied is within this many bytes of it")
+	f.BoolVar(&verify, "verify", false, "compare every row before deciding (default: when the tables are no larger than 1 GiB)")
+	f.BoolVar(&noVerify, "no-verify", false, "do not")
 	f.StringVar(&o.Hooks, "hooks", "", "directory of executables walferry-on-<step>")
 	f.IntVarP(&o.Jobs, "jobs", "j", 0, "connections for what can be done at once (default: the number of CPUs, at most 8)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "run the checklist and say what every step would do; change nothing")

@@ -65,7 +65,7 @@ func exitStatus(err error, stderr *os.File) int {
 	case errors.Is(err, engine.ErrStopped):
 		printError(stderr, err)
 		return exitStopped
-	case errors.Is(err, engine.ErrBlocked):
+	case errors.IsAny(err, engine.ErrBlocked, engine.ErrDiffer):
 		printError(stderr, err)
 		return exitNo
 	}

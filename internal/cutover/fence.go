@@ -181,21 +181,25 @@ func (s Sides) Writers(ctx context.Context) ([]string, error) {
 
 // AwaitWriters waits until nobody has anything left to commit on the source.
 func (s Sides) AwaitWriters(ctx context.Context, a Actions) error {
-	for told := false; ; {
+	var last []string
+	for {
 		writers, err := s.Writers(ctx)
-		if err != nil || len(writers) == 0 {
+		switch {
+		case err != nil && ctx.Err() == nil:
 			return err
-		}
-		if a.Dry() {
+		case err == nil && len(writers) == 0:
+			return nil
+		case a.Dry():
 			return a.Do(ctx, "wait for "+strings.Join(writers, ", "), nil)
-		}
-		if !told {
-			told = true
+		case err == nil && last == nil:
 			s.Logger.WarnContext(ctx, "waiting for writers on the source", "writers", writers)
+		}
+		if err == nil {
+			last = writers
 		}
 		if !pause(ctx, 25*time.Millisecond) {
 			err := errors.Wrap(context.Cause(ctx), "wait for writers on the source")
-			err = errors.WithDetail(err, strings.Join(writers, "\n"))
+			err = errors.WithDetail(err, strings.Join(last, "\n"))
 			return errors.WithHint(err, "stop them; end prepared transactions with COMMIT PREPARED or ROLLBACK PREPARED")
 		}
 	}

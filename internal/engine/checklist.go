@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/errors"
 
@@ -51,7 +52,7 @@ func (e *engine) openExisting(ctx context.Context) (err error) {
 // checklist says what stands against cutting over now, and what is good to know.
 func (e *engine) checklist(ctx context.Context) (validate.Report, error) {
 	c := &checklist{engine: e}
-	for _, check := range []func(context.Context) error{c.progress, c.slot, c.fence, c.writers, c.hooksThere} {
+	for _, check := range []func(context.Context) error{c.progress, c.slot, c.verified, c.fence, c.writers, c.hooksThere} {
 		if err := check(ctx); err != nil {
 			return validate.Report{}, err
 		}
@@ -118,6 +119,30 @@ func (c *checklist) slot(ctx context.Context) error {
 	lag := max(0, int64(now)-int64(checkpoint.LSN))
 	c.add(validate.Info, "lag", "", "what is applied is "+term.Bytes(lag)+" behind the source",
 		"the source is closed once that is at most "+term.Bytes(c.cut.o.MaxLag), "")
+	return nil
+}
+
+// verified: the rows have been compared, or will be.
+func (c *checklist) verified(ctx context.Context) error {
+	will, err := c.verifies(ctx)
+	if err != nil {
+		return err
+	}
+	last, err := target.LastVerification(ctx, c.dst, c.m.Name)
+	switch {
+	case err != nil:
+		return err
+	case will:
+		c.add(validate.Info, "verify", "", "every row is compared before the cutover is decided", "", "")
+	case last == nil || last.FinishedAt.IsZero():
+		c.add(validate.Warning, "verify", "", "the rows were not compared, and will not be", "",
+			"run walferry verify before, or add --verify, while which the source is closed")
+	case !last.Equal:
+		c.add(validate.Warning, "verify", "", "the last walferry verify found differences", "at "+last.FinishedAt.UTC().Format(time.RFC3339),
+			"run walferry verify, which shows them")
+	default:
+		c.add(validate.Info, "verify", "", "both sides were equal at "+last.LSN.String(), "verified at "+last.FinishedAt.UTC().Format(time.RFC3339), "")
+	}
 	return nil
 }
 

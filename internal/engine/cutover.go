@@ -30,6 +30,9 @@ type CutoverOptions struct {
 	// MaxLag is how many bytes what is applied may be behind when the source is closed.
 	// Default: 1 MiB.
 	MaxLag int64
+	// Verify compares every row before the decision. Auto: when the tables are small enough
+	// for that to take seconds.
+	Verify Switch
 	// Hooks is a directory with executables walferry-on-<step>; HookOutput takes what they write.
 	Hooks      string
 	HookOutput io.Writer
@@ -47,6 +50,9 @@ func (o *CutoverOptions) setDefaults() {
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 5 * time.Minute
+	}
+	if o.Verify == "" {
+		o.Verify = Auto
 	}
 	if o.MaxLag == 0 {
 		o.MaxLag = 1 << 20

@@ -151,6 +151,19 @@ func TestCutover_LateWriteIsFound(t *testing.T) {
 	pgtest.Compare(t, p.source, p.target, rowdiff.Options{Sequences: true})
 }
 
+// TestCutover_DifferenceIsFound does not decide when the rows differ, and says where.
+func TestCutover_DifferenceIsFound(t *testing.T) {
+	p := smallPair(t)
+	p.caughtUp(t)
+	pgtest.Exec(t, p.target, `UPDATE child SET v = 'planted' WHERE id = 3`)
+	run(t, 2, p.args("cutover")...).says("source and target differ in public.child", "open to writers again")
+	if refuses(t, p.source) {
+		t.Error("the source is still closed")
+	}
+	pgtest.Exec(t, p.target, `UPDATE child SET v = 'c' WHERE id = 3`)
+	run(t, 0, p.args("cutover", "--verify")...).says("2 tables are equal")
+}
+
 // TestCutover_Signals refuses the first signal while the source is closed; the second opens it.
 func TestCutover_Signals(t *testing.T) {
 	p := smallPair(t)

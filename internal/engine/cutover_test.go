@@ -194,7 +194,7 @@ func TestCutover_KilledAtEachStep(t *testing.T) {
 	s := stopper{t, t.TempDir()}
 
 	for _, step := range []string{
-		"fence", "final-lsn", "drain", "sequences", "objects", "schema", "validate", "analyze", "quiet", "decide", "release", "done",
+		"fence", "final-lsn", "drain", "sequences", "objects", "schema", "validate", "analyze", "verify", "quiet", "decide", "release", "done",
 	} {
 		m := start(t, p.args("cutover", s.before(step)...)...)
 		told := s.reached(m)

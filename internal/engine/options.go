@@ -18,6 +18,8 @@ import (
 var (
 	// ErrBlocked marks that preflight found something that stops the migration; nothing was changed.
 	ErrBlocked = errors.New("preflight found what blocks the migration")
+	// ErrDiffer marks that source and target do not hold the same rows.
+	ErrDiffer = errors.New("source and target differ")
 	// ErrStopped marks a run that was asked to stop and saved its progress.
 	ErrStopped = errors.New("stopped; run the same command again to resume")
 )

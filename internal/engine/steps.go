@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
@@ -25,13 +26,14 @@ func (e *engine) steps() []cutover.Step {
 		{Name: cutover.StepSchema, Run: e.stepSchema},
 		{Name: cutover.StepValidate, Run: e.stepValidate},
 		{Name: cutover.StepAnalyze, Run: e.stepAnalyze},
+		{Name: cutover.StepVerify, Run: e.stepVerify},
 		{Name: cutover.StepQuiet, Run: e.stepQuiet},
 		{Name: cutover.StepDecide, Run: e.stepDecide},
 		{Name: cutover.StepRelease, Run: e.stepRelease},
 		{Name: cutover.StepDone, Run: e.stepDone},
 	}
 	if e.m.Slot == "" {
-		return append(steps[3:8:8], steps[9:]...)
+		return append(steps[3:8:8], steps[10:]...) // neither verified nor looked at again
 	}
 	if e.cut == nil {
 		return steps[1:]
@@ -65,7 +67,7 @@ func (e *engine) finish(ctx context.Context) error {
 	if e.m.DecidedAt == nil {
 		err := e.bounded(ctx, func(ctx context.Context) error {
 			return e.runner.Run(ctx, cutover.StepSequences, cutover.StepObjects, cutover.StepSchema, cutover.StepValidate, cutover.StepAnalyze,
-				cutover.StepQuiet, cutover.StepDecide)
+				cutover.StepVerify, cutover.StepQuiet, cutover.StepDecide)
 		})
 		if err != nil {
 			return err
@@ -170,6 +172,55 @@ func (e *engine) stepValidate(ctx context.Context, a cutover.Actions) (string, e
 
 func (e *engine) stepAnalyze(ctx context.Context, a cutover.Actions) (string, error) {
 	return "", a.Do(ctx, "target: gather the planner's statistics of what was moved", e.analyze)
+}
+
+// verifyUpTo is up to which size of the target's tables every row is compared unless the
+// options say whether to: a few seconds' work.
+const verifyUpTo = 1 << 30
+
+// verifies reports whether every row is compared before the decision.
+func (e *engine) verifies(ctx context.Context) (bool, error) {
+	if e.cut == nil || e.cut.o.Verify != Auto {
+		return e.cut != nil && e.cut.o.Verify == On, nil
+	}
+	var bytes int64
+	err := e.dst.QueryRow(ctx, `
+		SELECT coalesce(pg_catalog.sum(pg_catalog.pg_table_size(c.oid)), 0)::bigint FROM walferry."table" t
+		JOIN pg_catalog.pg_namespace n ON n.nspname = t.namespace
+		JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
+		WHERE t.migration = $1 AND t.state <> 'skipped'`, e.m.Name).Scan(&bytes)
+	return bytes <= verifyUpTo, errors.Wrap(err, "measure the tables of the target")
+}
+
+// stepVerify compares the rows of both sides as they stand: nobody writes.
+func (e *engine) stepVerify(ctx context.Context, a cutover.Actions) (string, error) {
+	wanted, err := e.verifies(ctx)
+	if err != nil || !wanted {
+		return "", err
+	}
+	var equal int
+	err = a.Do(ctx, "compare every row of both sides", func(ctx context.Context) error {
+		o := VerifyOptions{Connection: e.o.Connection, Filter: e.o.Filter, Jobs: e.cut.o.Jobs, Restart: true, RowsOnly: true}
+		o.Progress = nil
+		v, err := Verify(ctx, o)
+		if err != nil {
+			return err
+		}
+		var differ []string
+		for _, t := range v.Tables {
+			if t.Equal {
+				equal++
+			} else {
+				differ = append(differ, t.Table)
+			}
+		}
+		if v.Equal {
+			return nil
+		}
+		err = errors.Newf("source and target differ in %s", strings.Join(differ, ", "))
+		return errors.Mark(errors.WithHint(err, "walferry verify shows which rows"), ErrDiffer)
+	})
+	return fmt.Sprintf("%d tables are equal", equal), err
 }
 
 // stepQuiet makes sure that nothing was written since the final LSN, as far as the
