@@ -26,17 +26,20 @@ type CleanupOptions struct {
 }
 
 // Cleanup drops what the migration made on both sides and forgets it, of all
-// databases that were begun together. Without a target, or where the target does not know
-// the migration, it drops what carries the migration's name on the source. It returns what
-// it dropped.
+// databases that were begun together. Without a target it drops what carries the migration's
+// name on the source. It returns what it dropped.
 func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	o.setDefaults()
 	if o.Target == nil {
 		return cleanup(ctx, o)
 	}
 	names, err := databasesOf(ctx, o.Connection)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoMigration):
+	case err != nil:
 		return nil, errors.WithHint(err, goneForGood)
+	case len(names) == 1 && names[0] != o.Target.Database():
+		names = nil // the migration of another database, which nobody has named
 	}
 	var failed []error
 	for _, c := range o.each(names) {
@@ -60,15 +63,13 @@ func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 	e := &engine{o: MigrateOptions{Connection: o.Connection}}
 	defer e.close(ctx)
 	if o.Target == nil {
-		return e.cleanupByName(ctx, o, nil)
+		return e.cleanupByName(ctx, o)
 	}
 	if e.dst, err = o.Target.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
 		return nil, errors.WithHint(err, goneForGood)
 	}
-	if e.m, err = loadExisting(ctx, e.dst, o.Name); errors.Is(err, errNoMigration) {
-		return e.cleanupByName(ctx, o, err)
-	} else if err != nil {
-		return nil, err
+	if e.m, err = loadExisting(ctx, e.dst, o.Name); err != nil {
+		return nil, errors.WithHint(err, goneForGood)
 	}
 	if err := target.Lock(ctx, e.dst, o.Name, lockWait); err != nil {
 		return nil, err
@@ -93,7 +94,10 @@ func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 		}
 	}
 	if e.fenced() || e.m.OwnsSlot || len(e.m.OwnedPublications) > 0 {
-		if e.src, err = o.Source.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
+		if err := e.openSource(ctx); err != nil {
+			return nil, err
+		}
+		if err := e.checkSource(e.m); err != nil {
 			return nil, err
 		}
 		if e.fenced() {
@@ -125,9 +129,8 @@ func cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 func (e *engine) fenced() bool { return e.m.FencedAt != nil && e.m.DecidedAt == nil }
 
 // cleanupByName drops the slot and the publications on the source that are named like
-// those of the migration. Nothing says whose they are but the name; missing is why the
-// target cannot, if it was asked.
-func (e *engine) cleanupByName(ctx context.Context, o CleanupOptions, missing error) (dropped []string, err error) {
+// those of the migration. Nothing says whose they are but the name.
+func (e *engine) cleanupByName(ctx context.Context, o CleanupOptions) (dropped []string, err error) {
 	if e.src, err = o.Source.Connect(ctx, conninfo.WithPurpose("cleanup")); err != nil {
 		return nil, err
 	}
@@ -159,10 +162,8 @@ func (e *engine) cleanupByName(ctx context.Context, o CleanupOptions, missing er
 	}
 	objects := replicationObjects(m)
 	if len(objects) == 0 {
-		if missing == nil {
-			missing = errors.Newf("database %s of the source has nothing of a migration %q", m.Database, o.Name)
-		}
-		return nil, errors.WithDetailf(missing, "the source has neither a slot nor a publication named %s", m.Slot)
+		err := errors.Newf("database %s of the source has nothing of a migration %q", m.Database, o.Name)
+		return nil, errors.WithDetailf(err, "the source has neither a slot nor a publication named %s", m.Slot)
 	}
 	for i := range objects {
 		objects[i] += " on the source"

@@ -61,10 +61,14 @@ type engine struct {
 
 // open connects to both sides and reads who the source is.
 func (e *engine) open(ctx context.Context) (err error) {
-	if e.src, err = e.o.Source.Connect(ctx, conninfo.WithPurpose("control")); err != nil {
+	if err = e.openSource(ctx); err != nil {
 		return err
 	}
-	if err = e.openTarget(ctx); err != nil {
+	return e.openTarget(ctx)
+}
+
+func (e *engine) openSource(ctx context.Context) (err error) {
+	if e.src, err = e.o.Source.Connect(ctx, conninfo.WithPurpose("control")); err != nil {
 		return err
 	}
 	rep, err := source.Connect(ctx, e.o.Source, e.o.Logger)
