@@ -11,7 +11,7 @@ BENCH    := .
 COUNT    := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test prove prove-long test/race test-matrix servers lint fmt fuzz golden bench bench-drain check clean
+.PHONY: help build install demo test prove prove-long test/race test-matrix servers lint fmt fuzz golden bench bench-drain bench-copy check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: ## run the micro benchmarks (BENCH=pattern, COUNT=6 for benchstat)
 
 bench-drain: ## drain backlogs beside the native subscription (DRAIN="-workload hot -runs 3")
 	go run ./bench/drain $(DRAIN)
+
+bench-copy: ## copy a table beside the native subscription, pg_dump and a bare pipe (COPY="-runs 3")
+	go run ./bench/copy $(COPY)
 
 check: build lint test test/race ## what a change must pass
 

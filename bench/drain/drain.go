@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 	"github.com/walferry/walferry/internal/pgbin"
 	"github.com/walferry/walferry/internal/rowdiff"
@@ -48,14 +49,14 @@ func (b *bench) ways() []way {
 func (b *bench) workload(ctx context.Context, w workload) (report.Workload, error) {
 	rows := w.scaled(b.o.scale)
 	result := report.Workload{Name: w.name, Rows: rows, Goal: w.goal}
-	b.tell("%s: writing a backlog of %d rows", w.name, rows)
+	b.Tell("%s: writing a backlog of %d rows", w.name, rows)
 	s, err := b.newScene(ctx, func(ctx context.Context, uri string) error {
 		return b.prepare(ctx, w, rows, uri)
 	}, func(ctx context.Context, uri string) error {
 		if w.bench {
 			return b.pgbenchBacklog(ctx, uri, rows/w.perTx)
 		}
-		return execute(ctx, uri, "SET synchronous_commit = off", w.backlog(rows))
+		return measure.Execute(ctx, uri, "SET synchronous_commit = off", w.backlog(rows))
 	})
 	if err != nil {
 		return result, err
@@ -72,7 +73,7 @@ func (b *bench) workload(ctx context.Context, w workload) (report.Workload, erro
 				err = errors.Wrapf(err, "drain by %s", way.name)
 				return result, errors.CombineErrors(err, s.close(ctx))
 			}
-			b.tell("%s: %s %.2f s", w.name, way.name, sample.Seconds)
+			b.Tell("%s: %s %.2f s", w.name, way.name, sample.Seconds)
 			result.Add(way.name, sample)
 		}
 	}
@@ -85,10 +86,10 @@ func (b *bench) prepare(ctx context.Context, w workload, rows int, uri string) e
 	if w.bench {
 		return b.pgbenchSeed(ctx, uri)
 	}
-	if err := execute(ctx, uri, w.schema...); err != nil || w.seed == nil {
+	if err := measure.Execute(ctx, uri, w.schema...); err != nil || w.seed == nil {
 		return err
 	}
-	return execute(ctx, uri, w.seed(rows))
+	return measure.Execute(ctx, uri, w.seed(rows))
 }
 
 // measure drains once, and makes sure that nothing is missing afterwards.
@@ -99,7 +100,7 @@ func (s *scene) measure(ctx context.Context, w way) (_ report.Sample, err error)
 		return report.Sample{}, err
 	}
 	defer func() { err = errors.CombineErrors(err, drop(ctx)) }()
-	before, err := s.serverCPU()
+	before, err := s.b.CPU()
 	if err != nil {
 		return report.Sample{}, err
 	}
@@ -110,7 +111,7 @@ func (s *scene) measure(ctx context.Context, w way) (_ report.Sample, err error)
 	if err := s.waitInactive(ctx, slot); err != nil {
 		return sample, err
 	}
-	after, err := s.serverCPU()
+	after, err := s.b.CPU()
 	if err != nil {
 		return sample, err
 	}
@@ -121,18 +122,9 @@ func (s *scene) measure(ctx context.Context, w way) (_ report.Sample, err error)
 	return sample, s.compare(ctx)
 }
 
-// serverCPU returns the CPU seconds that source and target have used so far.
-func (s *scene) serverCPU() (used [2]float64, err error) {
-	if used[0], err = treeCPU(s.b.source.DataDir()); err != nil {
-		return used, err
-	}
-	used[1], err = treeCPU(s.b.target.DataDir())
-	return used, err
-}
-
 // compare fails unless both sides hold the same rows.
 func (s *scene) compare(ctx context.Context) error {
-	result, err := rowdiff.Diff(ctx, s.b.source.URI(sourceDatabase), s.b.target.URI(drainDatabase), rowdiff.Options{Examples: 3})
+	result, err := rowdiff.Diff(ctx, s.b.Source.URI(sourceDatabase), s.b.Target.URI(drainDatabase), rowdiff.Options{Examples: 3})
 	if err != nil {
 		return errors.Wrap(err, "compare the rows")
 	}
@@ -148,10 +140,10 @@ func drainDecode(ctx context.Context, s *scene, slot string) (report.Sample, err
 	if err != nil {
 		return report.Sample{}, err
 	}
-	p, err := startProgram(ctx, filepath.Join(dir, "pg_recvlogical"), "-d", s.b.source.URI(sourceDatabase), "--slot="+slot, "--start", "--no-loop",
+	p, err := measure.Start(ctx, filepath.Join(dir, "pg_recvlogical"), "-d", s.b.Source.URI(sourceDatabase), "--slot="+slot, "--start", "--no-loop",
 		"-o", "proto_version=1", "-o", "publication_names="+publication, "--endpos="+s.end, "-f", os.DevNull)
 	if err != nil {
 		return report.Sample{}, err
 	}
-	return p.wait()
+	return p.Wait()
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 )
 
@@ -113,10 +114,10 @@ func TestParseOptions(t *testing.T) {
 
 func TestTreeCPUNeedsAServer(t *testing.T) {
 	t.Parallel()
-	if _, err := treeCPU(t.TempDir()); err == nil {
+	if _, err := measure.TreeCPU(t.TempDir()); err == nil {
 		t.Error("a directory without a server has a process")
 	}
-	if peakBytes(os.Getpid()) < 1<<20 {
+	if measure.PeakBytes(os.Getpid()) < 1<<20 {
 		t.Error("this process is smaller than a MiB")
 	}
 }

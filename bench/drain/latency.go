@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 )
 
@@ -24,16 +25,16 @@ const (
 )
 
 // keeper lets a way apply what comes as long as measure runs.
-type keeper func(ctx context.Context, s *scene, slot string, measure func(context.Context) error) error
+type keeper func(ctx context.Context, s *scene, slot string, while func(context.Context) error) error
 
 // latencies measures single commits by the native subscription and by walferry,
 // once they have caught up.
 func (b *bench) latencies(ctx context.Context, commits int) ([]report.Latency, error) {
-	b.tell("latency: %d commits", commits)
+	b.Tell("latency: %d commits", commits)
 	s, err := b.newScene(ctx, func(ctx context.Context, uri string) error {
-		return execute(ctx, uri, "CREATE TABLE public.ticks (id bigint PRIMARY KEY, at timestamptz NOT NULL)")
+		return measure.Execute(ctx, uri, "CREATE TABLE public.ticks (id bigint PRIMARY KEY, at timestamptz NOT NULL)")
 	}, func(ctx context.Context, uri string) error {
-		return execute(ctx, uri, "INSERT INTO public.ticks VALUES (0, now())")
+		return measure.Execute(ctx, uri, "INSERT INTO public.ticks VALUES (0, now())")
 	})
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func (b *bench) latencies(ctx context.Context, commits int) ([]report.Latency, e
 // latency measures one way. What an earlier one committed is its backlog.
 func (s *scene) latency(ctx context.Context, commits int, keep keeper) (l report.Latency, err error) {
 	const slot = "bench_latency"
-	last, err := scan[int](ctx, s.source, "SELECT max(id)::int FROM public.ticks")
+	last, err := measure.Scan[int](ctx, s.source, "SELECT max(id)::int FROM public.ticks")
 	if err != nil {
 		return l, err
 	}
@@ -66,7 +67,7 @@ func (s *scene) latency(ctx context.Context, commits int, keep keeper) (l report
 		return l, err
 	}
 	defer func() { err = errors.CombineErrors(err, drop(ctx)) }()
-	target, err := connect(ctx, s.b.target.URI(drainDatabase))
+	target, err := measure.Connect(ctx, s.b.Target.URI(drainDatabase))
 	if err != nil {
 		return l, err
 	}
@@ -112,7 +113,7 @@ func (s *scene) tick(ctx context.Context, target *pgx.Conn, id int) (visible, du
 func (s *scene) arrival(ctx context.Context, target *pgx.Conn, id int) (visible, durable float64, err error) {
 	start := time.Now()
 	var written string
-	err = pollAt(ctx, latencyPollEvery, func() (bool, error) {
+	err = measure.PollAt(ctx, latencyPollEvery, func() (bool, error) {
 		err := target.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text FROM public.ticks WHERE id = $1", id).Scan(&written)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return false, nil
@@ -123,8 +124,8 @@ func (s *scene) arrival(ctx context.Context, target *pgx.Conn, id int) (visible,
 		return 0, 0, errors.Wrap(err, "wait for a row")
 	}
 	visible = milliseconds(start)
-	err = pollAt(ctx, latencyPollEvery, func() (bool, error) {
-		return scan[bool](ctx, target, "SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn", written)
+	err = measure.PollAt(ctx, latencyPollEvery, func() (bool, error) {
+		return measure.Scan[bool](ctx, target, "SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn", written)
 	})
 	return visible, milliseconds(start), errors.Wrap(err, "wait for the target's flush")
 }
@@ -133,7 +134,7 @@ func milliseconds(since time.Time) float64 {
 	return float64(time.Since(since)) / float64(time.Millisecond)
 }
 
-func keepSubscription(ctx context.Context, s *scene, slot string, measure func(context.Context) error) (err error) {
+func keepSubscription(ctx context.Context, s *scene, slot string, while func(context.Context) error) (err error) {
 	conn, drop, err := s.subscribe(ctx, slot)
 	if err != nil {
 		return err
@@ -142,22 +143,22 @@ func keepSubscription(ctx context.Context, s *scene, slot string, measure func(c
 	if _, err := conn.Exec(ctx, "ALTER SUBSCRIPTION "+subscription+" ENABLE"); err != nil {
 		return errors.Wrap(err, "enable the subscription")
 	}
-	return measure(ctx)
+	return while(ctx)
 }
 
-func keepWalferry(ctx context.Context, s *scene, slot string, measure func(context.Context) error) error {
-	p, err := s.startWalferry(ctx, slot, s.b.source.URI(sourceDatabase), s.b.target.URI(drainDatabase))
+func keepWalferry(ctx context.Context, s *scene, slot string, while func(context.Context) error) error {
+	p, err := s.startWalferry(ctx, slot, s.b.Source.URI(sourceDatabase), s.b.Target.URI(drainDatabase))
 	if err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		_, err := p.wait(exitStopped)
+		_, err := p.Wait(exitStopped)
 		return err
 	})
 	g.Go(func() error {
-		err := measure(gctx)
-		_ = p.cmd.Process.Signal(os.Interrupt) // it may have exited
+		err := while(gctx)
+		_ = p.Signal(os.Interrupt) // it may have exited
 		return err
 	})
 	return g.Wait()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 )
 
@@ -44,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	r, err := measure(ctx, o, stderr)
+	r, err := measureAll(ctx, o, stderr)
 	if err != nil {
 		return err
 	}
@@ -59,19 +60,19 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return verdict(r, old, o.threshold, stdout)
 }
 
-// measure runs everything and returns what it showed, also where drains failed.
-func measure(ctx context.Context, o options, progress io.Writer) (_ *report.Report, err error) {
+// measureAll runs everything and returns what it showed, also where drains failed.
+func measureAll(ctx context.Context, o options, progress io.Writer) (_ *report.Report, err error) {
 	b, err := newBench(ctx, o, progress)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.CombineErrors(err, b.close()) }() //nolint:contextcheck // cleans up whatever ended ctx
+	defer func() { err = errors.CombineErrors(err, b.Close()) }() //nolint:contextcheck // cleans up whatever ended ctx
 	r := &report.Report{
 		SchemaVersion: report.SchemaVersion,
 		Date:          time.Now().UTC().Format(time.RFC3339),
 		Command:       strings.TrimSpace("go run ./bench/drain " + strings.Join(o.args, " ")),
-		Machine:       machine(), Load: load(),
-		Versions: b.versions, Settings: b.shown, Scale: o.scale, Runs: o.runs,
+		Machine:       measure.Machine(), Load: measure.Load(),
+		Versions: b.Versions, Settings: b.Settings, Scale: o.scale, Runs: o.runs,
 	}
 	for _, w := range o.workloads {
 		result, err := b.workload(ctx, w)
@@ -80,7 +81,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (_ *report.Repo
 				return nil, err
 			}
 			result.Failure = failure(err)
-			b.tell("%s failed: %s", w.name, result.Failure)
+			b.Tell("%s failed: %s", w.name, result.Failure)
 		}
 		r.Workloads = append(r.Workloads, result)
 	}

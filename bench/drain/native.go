@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 )
 
@@ -26,14 +27,14 @@ func drainNative(ctx context.Context, s *scene, slot string) (sample report.Samp
 		return sample, errors.Wrap(err, "enable the subscription")
 	}
 	watched := time.Now()
-	err = poll(ctx, func() (bool, error) {
+	err = measure.Poll(ctx, func() (bool, error) {
 		if time.Since(watched) > time.Second {
 			watched = time.Now()
 			if err := s.subscriptionError(ctx, conn); err != nil {
 				return false, err
 			}
 		}
-		return scan[bool](ctx, s.source, "SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", slot, s.end)
+		return measure.Scan[bool](ctx, s.source, "SELECT confirmed_flush_lsn >= $2::pg_lsn FROM pg_replication_slots WHERE slot_name = $1", slot, s.end)
 	})
 	sample.Seconds = time.Since(start).Seconds()
 	return sample, errors.Wrap(err, "wait for the subscription")
@@ -42,7 +43,7 @@ func drainNative(ctx context.Context, s *scene, slot string) (sample report.Samp
 // subscribe creates a subscription that does nothing yet. The returned function
 // drops it and keeps the slot.
 func (s *scene) subscribe(ctx context.Context, slot string) (*pgx.Conn, func(context.Context) error, error) {
-	conn, err := connect(ctx, s.b.target.URI(drainDatabase))
+	conn, err := measure.Connect(ctx, s.b.Target.URI(drainDatabase))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +52,7 @@ func (s *scene) subscribe(ctx context.Context, slot string) (*pgx.Conn, func(con
 		options += ", " + s.b.o.native
 	}
 	_, err = conn.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (%s)",
-		subscription, s.b.source.URI(sourceDatabase), publication, options))
+		subscription, s.b.Source.URI(sourceDatabase), publication, options))
 	if err != nil {
 		return nil, nil, errors.CombineErrors(errors.Wrap(err, "create the subscription"), conn.Close(ctx))
 	}
@@ -69,12 +70,12 @@ func (s *scene) subscribe(ctx context.Context, slot string) (*pgx.Conn, func(con
 // subscriptionError tells an apply worker's error, after which it would begin
 // again for ever. Servers before 15 do not count them.
 func (s *scene) subscriptionError(ctx context.Context, conn *pgx.Conn) error {
-	if s.b.target.Major() < 15 {
+	if s.b.Target.Major() < 15 {
 		return nil
 	}
-	count, err := scan[int64](ctx, conn, "SELECT coalesce(sum(apply_error_count), 0)::bigint FROM pg_stat_subscription_stats WHERE subname = $1", subscription)
+	count, err := measure.Scan[int64](ctx, conn, "SELECT coalesce(sum(apply_error_count), 0)::bigint FROM pg_stat_subscription_stats WHERE subname = $1", subscription)
 	if err != nil || count == 0 {
 		return err
 	}
-	return errors.WithDetail(errors.New("the subscription's worker failed"), s.b.target.LogTail(5))
+	return errors.WithDetail(errors.New("the subscription's worker failed"), s.b.Target.LogTail(5))
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/walferry/walferry/bench/internal/measure"
 )
 
 // Names of what a scene makes. One scene exists at a time.
@@ -38,23 +39,23 @@ func (b *bench) newScene(ctx context.Context, prepare, backlog func(ctx context.
 			err = errors.CombineErrors(err, s.close(ctx))
 		}
 	}()
-	if err := execute(ctx, b.source.URI("postgres"), "CREATE DATABASE "+sourceDatabase); err != nil {
+	if err := measure.Execute(ctx, b.Source.URI("postgres"), "CREATE DATABASE "+sourceDatabase); err != nil {
 		return nil, err
 	}
-	if err := execute(ctx, b.target.URI("postgres"), "CREATE DATABASE "+seedDatabase); err != nil {
+	if err := measure.Execute(ctx, b.Target.URI("postgres"), "CREATE DATABASE "+seedDatabase); err != nil {
 		return nil, err
 	}
-	if s.source, err = connect(ctx, b.source.URI(sourceDatabase)); err != nil {
+	if s.source, err = measure.Connect(ctx, b.Source.URI(sourceDatabase)); err != nil {
 		return nil, err
 	}
-	if s.target, err = connect(ctx, b.target.URI("postgres")); err != nil {
+	if s.target, err = measure.Connect(ctx, b.Target.URI("postgres")); err != nil {
 		return nil, err
 	}
-	err = both(ctx, b.source.URI(sourceDatabase), b.target.URI(seedDatabase), func(ctx context.Context, uri string) error {
+	err = both(ctx, b.Source.URI(sourceDatabase), b.Target.URI(seedDatabase), func(ctx context.Context, uri string) error {
 		if err := prepare(ctx, uri); err != nil {
 			return err
 		}
-		return execute(ctx, uri, "VACUUM ANALYZE")
+		return measure.Execute(ctx, uri, "VACUUM ANALYZE")
 	})
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (b *bench) newScene(ctx context.Context, prepare, backlog func(ctx context.
 	if err := s.publish(ctx); err != nil {
 		return nil, err
 	}
-	if err := backlog(ctx, b.source.URI(sourceDatabase)); err != nil {
+	if err := backlog(ctx, b.Source.URI(sourceDatabase)); err != nil {
 		return nil, errors.Wrap(err, "write the backlog")
 	}
 	return s, s.finish(ctx)
@@ -70,7 +71,7 @@ func (b *bench) newScene(ctx context.Context, prepare, backlog func(ctx context.
 
 // publish makes the publication of all tables, by name, and the slot.
 func (s *scene) publish(ctx context.Context) error {
-	tables, err := scan[string](ctx, s.source, `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ')
+	tables, err := measure.Scan[string](ctx, s.source, `SELECT string_agg(format('%I.%I', schemaname, tablename), ', ')
 		FROM pg_catalog.pg_tables WHERE schemaname = 'public'`)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func (s *scene) publish(ctx context.Context) error {
 	if _, err := s.source.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", keptSlot); err != nil {
 		return errors.Wrap(err, "create the slot")
 	}
-	s.begin, err = scan[string](ctx, s.source, "SELECT pg_current_wal_lsn()::text")
+	s.begin, err = measure.Scan[string](ctx, s.source, "SELECT pg_current_wal_lsn()::text")
 	return err
 }
 
@@ -91,10 +92,10 @@ func (s *scene) finish(ctx context.Context) (err error) {
 	if _, err := s.source.Exec(ctx, "CHECKPOINT"); err != nil {
 		return errors.Wrap(err, "make the backlog durable")
 	}
-	if s.end, err = scan[string](ctx, s.source, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
+	if s.end, err = measure.Scan[string](ctx, s.source, "SELECT pg_current_wal_flush_lsn()::text"); err != nil {
 		return err
 	}
-	s.walBytes, err = scan[int64](ctx, s.source, "SELECT pg_wal_lsn_diff($1::pg_lsn, $2::pg_lsn)::bigint", s.end, s.begin)
+	s.walBytes, err = measure.Scan[int64](ctx, s.source, "SELECT pg_wal_lsn_diff($1::pg_lsn, $2::pg_lsn)::bigint", s.end, s.begin)
 	return err
 }
 
@@ -109,22 +110,14 @@ func (s *scene) close(ctx context.Context) error {
 	if s.target != nil {
 		err = errors.CombineErrors(err, s.target.Close(ctx))
 	}
-	err = errors.CombineErrors(err, dropDatabases(ctx, s.b.source.URI("postgres"), sourceDatabase))
-	return errors.CombineErrors(err, dropDatabases(ctx, s.b.target.URI("postgres"), seedDatabase, drainDatabase))
-}
-
-func dropDatabases(ctx context.Context, uri string, names ...string) error {
-	var statements []string
-	for _, name := range names {
-		statements = append(statements, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name))
-	}
-	return execute(ctx, uri, statements...)
+	err = errors.CombineErrors(err, measure.DropDatabases(ctx, s.b.Source, sourceDatabase))
+	return errors.CombineErrors(err, measure.DropDatabases(ctx, s.b.Target, seedDatabase, drainDatabase))
 }
 
 // reset gives a drain a fresh target, a slot of its own, and servers that have
 // nothing left to write. The returned function drops the slot.
 func (s *scene) reset(ctx context.Context, slot string) (drop func(context.Context) error, err error) {
-	if err := dropDatabases(ctx, s.b.target.URI("postgres"), drainDatabase); err != nil {
+	if err := measure.DropDatabases(ctx, s.b.Target, drainDatabase); err != nil {
 		return nil, err
 	}
 	if _, err := s.target.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", drainDatabase, seedDatabase)); err != nil {
@@ -148,12 +141,7 @@ func (s *scene) reset(ctx context.Context, slot string) (drop func(context.Conte
 
 // waitInactive waits until the walsender of a slot has ended.
 func (s *scene) waitInactive(ctx context.Context, slot string) error {
-	return poll(ctx, func() (bool, error) {
-		return scan[bool](ctx, s.source, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", slot)
+	return measure.Poll(ctx, func() (bool, error) {
+		return measure.Scan[bool](ctx, s.source, "SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", slot)
 	})
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return strings.TrimSpace(line)
 }

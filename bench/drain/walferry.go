@@ -8,12 +8,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/walferry/walferry/bench/internal/delay"
+	"github.com/walferry/walferry/bench/internal/measure"
 	"github.com/walferry/walferry/bench/internal/report"
 )
 
 // drainWalferry runs walferry from its start to its exit at the backlog's end.
 func drainWalferry(ctx context.Context, s *scene, slot string) (report.Sample, error) {
-	return s.runWalferry(ctx, slot, s.b.source.URI(sourceDatabase), s.b.target.URI(drainDatabase))
+	return s.runWalferry(ctx, slot, s.b.Source.URI(sourceDatabase), s.b.Target.URI(drainDatabase))
 }
 
 func (s *scene) runWalferry(ctx context.Context, slot, source, target string) (report.Sample, error) {
@@ -21,19 +22,19 @@ func (s *scene) runWalferry(ctx context.Context, slot, source, target string) (r
 	if err != nil {
 		return report.Sample{}, err
 	}
-	return p.wait()
+	return p.Wait()
 }
 
-func (s *scene) startWalferry(ctx context.Context, slot, source, target string, more ...string) (*program, error) {
+func (s *scene) startWalferry(ctx context.Context, slot, source, target string, more ...string) (*measure.Program, error) {
 	args := append([]string{
 		"stream", "-s", source, "-t", target, "--slot", slot, "--publication", publication, "--progress", "none",
 	}, more...)
-	return startProgram(ctx, s.b.walferry, append(args, s.b.o.walferryArgs...)...)
+	return measure.Start(ctx, s.b.Walferry, append(args, s.b.o.walferryArgs...)...)
 }
 
 // drainDelayed is drainWalferry over links that are delayed as asked for.
 func drainDelayed(ctx context.Context, s *scene, slot string) (sample report.Sample, err error) {
-	source, target := s.b.source.URI(sourceDatabase), s.b.target.URI(drainDatabase)
+	source, target := s.b.Source.URI(sourceDatabase), s.b.Target.URI(drainDatabase)
 	ctx, cancel := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	defer func() {

@@ -1,8 +1,11 @@
-package main
+// Package measure starts the programs that the benchmarks compare, and reads what they
+// and the servers use of the machine.
+package measure
 
 import (
 	"bytes"
 	"context"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -15,35 +18,36 @@ import (
 // peakEvery is how often a program's peak size is read.
 const peakEvery = 25 * time.Millisecond
 
-// program is a running program whose use of the machine is measured.
-type program struct {
+// Program is a running program whose use of the machine is measured.
+type Program struct {
 	cmd    *exec.Cmd
 	out    bytes.Buffer
 	start  time.Time
 	exited chan error
 }
 
-func startProgram(ctx context.Context, path string, args ...string) (*program, error) {
-	p := &program{cmd: exec.CommandContext(ctx, path, args...), exited: make(chan error, 1)}
+// Start starts a program. The caller must call Wait.
+func Start(ctx context.Context, path string, args ...string) (*Program, error) {
+	p := &Program{cmd: exec.CommandContext(ctx, path, args...), exited: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.start = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, errors.Wrapf(err, "start %s", path)
 	}
-	go func() { p.exited <- p.cmd.Wait() }() // wait receives
+	go func() { p.exited <- p.cmd.Wait() }() // Wait receives
 	return p, nil
 }
 
-// wait waits for the program's end and returns what it used: seconds, CPU and
+// Wait waits for the program's end and returns what it used: seconds, CPU and
 // peak size. Exit statuses beside 0 that are expected are named in also.
-func (p *program) wait(also ...int) (report.Sample, error) {
+func (p *Program) Wait(also ...int) (report.Sample, error) {
 	var s report.Sample
 	tick := time.NewTicker(peakEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			s.PeakBytes = max(s.PeakBytes, peakBytes(p.cmd.Process.Pid))
+			s.PeakBytes = max(s.PeakBytes, PeakBytes(p.cmd.Process.Pid))
 			continue
 		case err := <-p.exited:
 			s.Seconds = time.Since(p.start).Seconds()
@@ -58,4 +62,9 @@ func (p *program) wait(also ...int) (report.Sample, error) {
 			return s, errors.WithDetail(err, strings.TrimSpace(p.out.String()))
 		}
 	}
+}
+
+// Signal sends the program a signal.
+func (p *Program) Signal(s os.Signal) error {
+	return errors.Wrapf(p.cmd.Process.Signal(s), "signal %s", p.cmd.Path)
 }

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -14,12 +14,13 @@ const (
 	pollTimeout = 30 * time.Minute
 )
 
-// poll asks until the answer is yes.
-func poll(ctx context.Context, done func() (bool, error)) error {
-	return pollAt(ctx, pollEvery, done)
+// Poll asks until the answer is yes.
+func Poll(ctx context.Context, done func() (bool, error)) error {
+	return PollAt(ctx, pollEvery, done)
 }
 
-func pollAt(ctx context.Context, every time.Duration, done func() (bool, error)) error {
+// PollAt asks that often.
+func PollAt(ctx context.Context, every time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, pollTimeout, errors.Newf("not done within %s", pollTimeout))
 	defer cancel()
 	tick := time.NewTicker(every)

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// machine describes where this runs, as far as it can be found out.
-func machine() string {
+// Machine describes where this runs, as far as it can be found out.
+func Machine() string {
 	parts := []string{fmt.Sprintf("%s/%s, %d CPUs", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
 	if model := field("/proc/cpuinfo", "model name"); model != "" {
 		parts = append(parts, model)
@@ -22,8 +22,8 @@ func machine() string {
 	return strings.Join(parts, ", ")
 }
 
-// load is the load average at this moment: what else ran makes numbers noise.
-func load() string {
+// Load is the load average at this moment: what else ran makes numbers noise.
+func Load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"fmt"
@@ -41,9 +41,9 @@ func readProcess(pid int) (process, error) {
 	return process{parent: int(number(1)), own: number(11) + number(12), reaped: number(13) + number(14)}, nil
 }
 
-// treeCPU returns the CPU seconds that a server has used so far: its first
+// TreeCPU returns the CPU seconds that a server has used so far: its first
 // process, the children that run, and those that have ended.
-func treeCPU(dataDir string) (float64, error) {
+func TreeCPU(dataDir string) (float64, error) {
 	text, err := os.ReadFile(filepath.Join(dataDir, "postmaster.pid"))
 	if err != nil {
 		return 0, errors.Wrap(err, "find the server's process")
@@ -92,10 +92,10 @@ func childrenTicks(parent int) (int64, error) {
 	return ticks, nil
 }
 
-// peakBytes returns the largest resident size that a running process has had; 0
+// PeakBytes returns the largest resident size that a running process has had; 0
 // when it cannot be told. What a process leaves behind when it ends includes
 // this program's own size before it became another.
-func peakBytes(pid int) int64 {
+func PeakBytes(pid int) int64 {
 	kib, found := strings.CutSuffix(field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), " kB")
 	if !found {
 		return 0
