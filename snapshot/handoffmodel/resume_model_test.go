@@ -45,9 +45,10 @@ type progress struct {
 	stale   int8         // the same as the stream's reader knows it, or an LSN read near it
 	written [tables]bool // the rows are on the target, the ledger entry is still to follow
 	mark    [tables]int8 // ledger: the table's watermark once it is copied
-	applied int8         // checkpoint
-	pos     int8         // next transaction of the stream
-	flush   int8         // what the slot was told to forget
+	chunks  chunks
+	applied int8 // checkpoint
+	pos     int8 // next transaction of the stream
+	flush   int8 // what the slot was told to forget
 	crashes int8
 	broken  bool // a change found something else than its old row, or a copy found rows
 }
@@ -73,6 +74,7 @@ type resume struct {
 	during       bool // the stream is applied while tables are copied, and changes of uncopied ones are dropped
 	waitAtPoint  bool // with during: no further than the open snapshot's consistent point
 	lateAnnounce bool // with waitAtPoint: the stream learns of the snapshot after it was made
+	chunked      chunkRule
 	crashes      int8
 }
 
@@ -81,7 +83,7 @@ func (r resume) starts() (all []progress) {
 	for _, pair := range [][2]row{{0, 0}, {0, 1}, {1, 1}, {1, 2}, {1, 3}, {1, 4}} {
 		for other := range row(2) {
 			c := content{pair[0], pair[1], other}
-			all = append(all, progress{src: c, snap: c, mark: [tables]int8{unset, unset}, stale: 0})
+			all = append(all, progress{src: c, snap: c, mark: [tables]int8{unset, unset}, stale: 0, chunks: noChunks})
 		}
 	}
 	return all
@@ -112,7 +114,9 @@ func (r resume) next(s progress, emit func(string, progress)) {
 		n.crashes++
 		n.snap, n.point, n.stale, n.written = content{}, unset, unset, [tables]bool{}
 		n.pos = max(n.applied, n.flush)
+		n.chunks.claimed, n.chunks.written = false, [2]bool{}
 		emit("crash", n)
+		r.crashInChunk(s, n, emit)
 	}
 }
 

@@ -24,8 +24,12 @@ func (r resume) copySteps(s progress, emit func(string, progress)) {
 		}
 		emit("learn LSN", n)
 	}
+	if r.chunked.on {
+		r.chunkSteps(s, emit)
+	}
 	for t := range int8(tables) {
 		switch {
+		case t == 0 && r.chunked.on:
 		case s.mark[t] != unset || s.point == unset || s.stale == unset:
 		case s.written[t]:
 			n := s
@@ -72,7 +76,10 @@ func (r resume) applySteps(s progress, emit func(string, progress)) {
 	}
 	n := s
 	c := s.log[s.pos]
-	if !r.skips(&s, c) {
+	switch {
+	case r.chunked.routed && c.table() == 0:
+		r.applyRouted(&n, c)
+	case !r.skips(&s, c):
 		r.apply(&n, c)
 	}
 	n.pos++
