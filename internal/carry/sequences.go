@@ -19,8 +19,9 @@ type SequenceOptions struct {
 	// application that is switched over in an emergency: at least half as many, at
 	// most a tenth of what the sequence has left. Zero sets the exact positions.
 	Margin int64
-	// Wanted chooses sequences; nil means all.
-	Wanted func(catalog.Sequence) bool
+	// Some says that only some tables were chosen: a sequence that the target lacks
+	// is none of theirs.
+	Some bool
 }
 
 // SequenceResult says what became of them.
@@ -55,7 +56,7 @@ func Sequences(ctx context.Context, o SequenceOptions) (SequenceResult, error) {
 	for _, s := range sequences {
 		t, exists := onTarget[s.Name]
 		switch {
-		case o.Wanted != nil && !o.Wanted(s):
+		case !exists && o.Some:
 		case !exists:
 			r.Warnings = append(r.Warnings, "sequence "+s.String()+" does not exist on the target and was not set")
 		case !s.Readable:

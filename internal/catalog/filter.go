@@ -138,19 +138,9 @@ func checkMatched(ctx context.Context, q Querier, patterns []filterPattern, all 
 	if !slices.ContainsFunc(patterns, unmatched) {
 		return nil
 	}
-	databases, expressions := make([]string, len(patterns)), make([]string, len(patterns))
-	for i, p := range patterns {
-		databases[i], expressions[i] = p.Database, p.Schema
-		if !p.schema {
-			expressions[i] = "^$"
-		}
-	}
-	schemas, err := collect[struct {
-		Name     string
-		Patterns []int32
-	}](ctx, q, schemasSQL, databases, expressions)
+	schemas, err := matchedSchemas(ctx, q, patterns)
 	if err != nil {
-		return errors.Wrap(err, "list schemas")
+		return err
 	}
 	var schemaNames []string
 	for _, s := range schemas {
@@ -182,4 +172,22 @@ func checkMatched(ctx context.Context, q Querier, patterns []filterPattern, all 
 	}
 	hints = append(hints, "letters outside of double quotes are folded to lower case")
 	return errors.WithHint(errors.Newf("%s", strings.Join(problems, "; ")), strings.Join(hints, "; "))
+}
+
+// matchedSchema is a schema with the numbers, from 1, of the patterns that name it.
+type matchedSchema struct {
+	Name     string
+	Patterns []int32
+}
+
+func matchedSchemas(ctx context.Context, q Querier, patterns []filterPattern) ([]matchedSchema, error) {
+	databases, expressions := make([]string, len(patterns)), make([]string, len(patterns))
+	for i, p := range patterns {
+		databases[i], expressions[i] = p.Database, p.Schema
+		if !p.schema {
+			expressions[i] = "^$"
+		}
+	}
+	schemas, err := collect[matchedSchema](ctx, q, schemasSQL, databases, expressions)
+	return schemas, errors.Wrap(err, "list schemas")
 }

@@ -20,7 +20,7 @@ const unloggedReason = "it is unlogged: its rows are not in the WAL and are copi
 // syncSequences sets the target's sequences to the source's positions, or margin
 // numbers ahead of them. See [carry.Sequences].
 func (e *engine) syncSequences(ctx context.Context, margin int64) error {
-	r, err := carry.Sequences(ctx, carry.SequenceOptions{Source: e.src, Target: e.dst, Migration: e.m.Name, Margin: margin})
+	r, err := carry.Sequences(ctx, carry.SequenceOptions{Source: e.src, Target: e.dst, Migration: e.m.Name, Margin: margin, Some: !e.o.Filter.IsZero()})
 	if err != nil {
 		return err
 	}
@@ -39,6 +39,9 @@ func (e *engine) copyLargeObjects(ctx context.Context, snapshotName string) erro
 			e.warn("large objects are not moved: " + reason)
 		}
 		return err
+	}
+	if e.m.Slot == "" && snapshotName == "" {
+		return nil // a dump has moved them with its rows
 	}
 	r, err := carry.LargeObjects(ctx, carry.LargeObjectOptions{
 		Source: e.src, Target: e.dst, Migration: e.m.Name, Snapshot: snapshotName,

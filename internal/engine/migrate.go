@@ -140,15 +140,11 @@ func (e *engine) bringOver(ctx context.Context) error {
 	if err := e.moveRoles(ctx); err != nil {
 		return err
 	}
-	if err := e.restoreSchema(ctx); err != nil {
-		return err
-	}
-	snapshot, err := e.startReplication(ctx)
-	if err != nil {
-		return err
-	}
-	defer snapshot.close(ctx)
-	if err := e.copyTables(ctx, snapshot); err != nil {
+	if e.m.Slot == "" {
+		if err := e.bringOverDump(ctx); err != nil {
+			return err
+		}
+	} else if err := e.bringOverSlot(ctx); err != nil {
 		return err
 	}
 	if err := e.restore(ctx, target.Indexing, schema.Index, e.o.Jobs); err != nil {
@@ -161,6 +157,47 @@ func (e *engine) bringOver(ctx context.Context) error {
 		}
 	}
 	return target.IndexesDone(ctx, e.dst, e.m.Name)
+}
+
+// bringOverSlot moves schema and rows, the rows as the slot's snapshot shows them.
+func (e *engine) bringOverSlot(ctx context.Context) error {
+	if err := e.restoreSchema(ctx, ""); err != nil {
+		return err
+	}
+	s, err := e.startReplication(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	return e.copyTables(ctx, s)
+}
+
+// bringOverDump moves schema, large objects and rows as one snapshot shows them all.
+// A dump that is begun anew takes another snapshot for all of its rows; its schema
+// stays that of the first.
+func (e *engine) bringOverDump(ctx context.Context) error {
+	if e.m.Phase != target.Preparing && e.m.Phase != target.Copying {
+		return nil
+	}
+	s, err := e.exportSnapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := e.restoreSchema(ctx, s.name); err != nil {
+		return err
+	}
+	if err := e.listTables(ctx); err != nil {
+		return err
+	}
+	// Before the rows: once all of them are there, nothing is copied anymore.
+	if pending, err := e.pendingTables(ctx); err != nil || len(pending) == 0 && e.m.Phase == target.Copying {
+		return err
+	}
+	if err := e.copyLargeObjects(ctx, s.name); err != nil {
+		return err
+	}
+	return e.copyTables(ctx, s)
 }
 
 // begin connects, locks the migration, and records it when it is new.

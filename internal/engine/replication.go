@@ -21,9 +21,6 @@ func (e *engine) slotName() string {
 // the ledger holds every table they publish. The snapshot is that of a slot made
 // just now; nil when the slot was there.
 func (e *engine) startReplication(ctx context.Context) (*exported, error) {
-	if e.m.Slot == "" {
-		return nil, e.listTables(ctx)
-	}
 	if len(e.o.Publications) > 0 {
 		e.m.Publications = e.o.Publications
 	} else if err := e.createPublications(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/status"
@@ -13,8 +14,9 @@ import (
 )
 
 // restoreSchema brings the source's schema to the target as far as it is needed
-// before the rows. The dump is taken once and kept on the target.
-func (e *engine) restoreSchema(ctx context.Context) error {
+// before the rows. The dump is taken once, in the snapshot of that name unless it is
+// empty, and kept on the target.
+func (e *engine) restoreSchema(ctx context.Context, snapshotName string) error {
 	if e.o.NoSchema {
 		return nil
 	}
@@ -23,21 +25,32 @@ func (e *engine) restoreSchema(ctx context.Context) error {
 		return err
 	}
 	if !dumped {
-		if err := e.dumpSchema(ctx); err != nil {
+		if err := e.dumpSchema(ctx, snapshotName); err != nil {
 			return err
 		}
 	}
 	return e.restore(ctx, target.Preparing, schema.PreData, 1)
 }
 
-func (e *engine) dumpSchema(ctx context.Context) error {
+func (e *engine) dumpSchema(ctx context.Context, snapshotName string) error {
 	bin, err := schema.FindPGBin(ctx, e.o.PGBin, e.major)
 	if err != nil {
 		return err
 	}
+	var choice *schema.Choice
+	if !e.o.Filter.IsZero() {
+		c, err := catalog.Choose(ctx, e.src, e.o.Filter)
+		if err != nil {
+			return err
+		}
+		choice = &schema.Choice{
+			Relations: c.Relations, Excluded: c.Excluded, Schemas: c.Schemas, ExcludedSchemas: c.ExcludedSchemas,
+			Named: len(e.o.Filter.Tables)+len(e.o.Filter.Schemas) > 0,
+		}
+	}
 	conninfo, env := e.o.Source.Child()
 	entries, leftOut, err := schema.Dump(ctx, schema.Options{
-		PGBin: bin, Conninfo: conninfo, Env: env, NoOwner: e.o.NoOwner, Logger: e.o.Logger,
+		PGBin: bin, Conninfo: conninfo, Env: env, Snapshot: snapshotName, Choice: choice, NoOwner: e.o.NoOwner, Logger: e.o.Logger,
 		NoExtensions: e.o.NoExtensions, ExcludeExtensions: e.o.ExcludeExtensions,
 	})
 	if err != nil {

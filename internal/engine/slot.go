@@ -10,28 +10,52 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/target"
 )
 
-// exported is a snapshot of the source and the connection that keeps it alive.
+// exported is a snapshot of the source and the connection that keeps it alive: one
+// that has made a slot, or an ordinary one.
 type exported struct {
 	conn  *source.Conn
+	plain *pgx.Conn
 	name  string
 	point pglogrepl.LSN
 }
 
 // close may be called more than once.
 func (s *exported) close(ctx context.Context) {
-	if s == nil || s.conn == nil {
+	if s == nil || s.conn == nil && s.plain == nil {
 		return
 	}
-	defer func() { s.conn = nil }()
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
-	s.conn.Close(ctx)
+	if s.conn != nil {
+		s.conn.Close(ctx)
+	} else {
+		closeConn(ctx, s.plain)
+	}
+	s.conn, s.plain = nil, nil
+}
+
+// exportSnapshot exports a snapshot of the present, without a slot.
+func (e *engine) exportSnapshot(ctx context.Context) (*exported, error) {
+	conn, err := e.o.Source.Connect(ctx, conninfo.WithPurpose("snapshot"))
+	if err != nil {
+		return nil, err
+	}
+	s := &exported{plain: conn}
+	if _, err = conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err == nil {
+		err = conn.QueryRow(ctx, "SELECT pg_catalog.pg_export_snapshot()").Scan(&s.name)
+	}
+	if err != nil {
+		s.close(ctx)
+		return nil, errors.Wrap(err, "export a snapshot of the source")
+	}
+	return s, nil
 }
 
 // createSlot creates the migration's slot and begins the ledger and the

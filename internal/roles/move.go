@@ -83,6 +83,7 @@ type mover struct {
 
 	sourceMajor, targetMajor int
 	roles                    []role
+	hashes                   bool            // the source's are known
 	there                    map[string]role // on the target before
 	user                     string          // on the target
 	super                    bool
@@ -94,7 +95,7 @@ func (m *mover) learn(ctx context.Context) (err error) {
 		return err
 	}
 	m.roles = slices.DeleteFunc(m.roles, func(r role) bool { return slices.Contains(m.Exclude, r.Name) })
-	if err = readHashes(ctx, m.Source, m.roles); err != nil {
+	if m.hashes, err = readHashes(ctx, m.Source, m.roles); err != nil {
 		return err
 	}
 	existing, err := read(ctx, m.Target)
@@ -177,10 +178,8 @@ func (m *mover) password(r *role, result *Result) (string, error) {
 		return given, nil
 	case ok:
 		return scram(given)
-	case r.hash != "":
-		return r.hash, nil
-	case !r.Login:
-		return "", nil
+	case m.hashes || !r.Login:
+		return r.hash, nil // also of a role that has no password
 	}
 	result.Password = rand.Text()
 	result.Message = "its password could not be read: it has a random one"

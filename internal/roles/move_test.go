@@ -25,6 +25,7 @@ const makeRoles = `
 	CREATE ROLE rdsadmin SUPERUSER;
 	CREATE ROLE left_out;
 	CREATE ROLE readers;
+	CREATE ROLE by_certificate LOGIN;
 	CREATE ROLE "LONG";
 	GRANT readers TO app WITH ADMIN OPTION;
 	GRANT "LONG" TO "select";
@@ -58,7 +59,7 @@ func TestMove(t *testing.T) {
 				Source: pgtest.Connect(t, source), Target: pgtest.Connect(t, dest), Exclude: []string{"left_out"},
 			}
 			results := move(t, o)
-			const want = `app created |boss created |postgres exists |rdsadmin failed not moved: it belongs to the service that runs the source|readers created |select created |` + long + ` created `
+			const want = `app created |boss created |by_certificate created |postgres exists |rdsadmin failed not moved: it belongs to the service that runs the source|readers created |select created |` + long + ` created `
 			if got := strings.Join(results, "|"); got != want {
 				t.Errorf("results\n%s, want\n%s", got, want)
 			}
@@ -107,30 +108,30 @@ func TestMove_FewRights(t *testing.T) {
 	}
 }
 
-// TestMove_Passwords gives the passwords of a file, readable hashes, and else
-// random ones that are told, and no password reaches the server's log.
+// TestMove_Passwords gives the passwords of a file, and to roles whose hash cannot
+// be read random ones that are told, and no password reaches the server's log.
 func TestMove_Passwords(t *testing.T) {
 	t.Parallel()
 	source := pgtest.Start(t, 15, nil)
 	dest := pgtest.Start(t, 18, map[string]string{"log_statement": "all"})
-	pgtest.Exec(t, source.URI("postgres"), makeRoles, `CREATE ROLE unknown LOGIN; CREATE ROLE gets LOGIN`)
+	pgtest.Exec(t, source.URI("postgres"), makeRoles, `CREATE ROLE reader LOGIN; CREATE ROLE gets LOGIN`)
 	results, err := roles.Move(t.Context(), roles.Options{
-		Source: pgtest.Connect(t, source.URI("postgres")), Target: pgtest.Connect(t, dest.URI("postgres")),
+		Source: pgtest.Connect(t, as(t, source.URI("postgres"), "reader")), Target: pgtest.Connect(t, dest.URI("postgres")),
 		Passwords: map[string]string{"gets": "new päss", "select": "x='1'"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	passwords := map[string]string{"app": "secret", "gets": "new päss", "select": "x='1'"}
+	passwords := map[string]string{"gets": "new päss", "select": "x='1'"}
 	for _, r := range results {
-		if r.Name == "unknown" {
-			passwords["unknown"] = r.Password
-		} else if r.Password != "" {
+		if r.Name == "app" || r.Name == "reader" {
+			passwords[r.Name] = r.Password
+		} else if _, given := passwords[r.Name]; given && r.Password != "" {
 			t.Errorf("%s was given a random password", r.Name)
 		}
 	}
-	if len(passwords["unknown"]) < 20 {
-		t.Errorf("a random password of %d characters", len(passwords["unknown"]))
+	if len(passwords["app"]) < 20 {
+		t.Errorf("a random password of %d characters", len(passwords["app"]))
 	}
 	log := dest.LogTail(10000)
 	requirePasswords(t, dest)

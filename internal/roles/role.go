@@ -56,16 +56,15 @@ func Names(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	return names, nil
 }
 
-// readHashes fills in the password hashes, which only a superuser may read.
-func readHashes(ctx context.Context, conn *pgx.Conn, all []role) error {
-	var may bool
-	err := conn.QueryRow(ctx, `SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')`).Scan(&may)
+// readHashes fills in the password hashes. Only a superuser may read them, as a rule.
+func readHashes(ctx context.Context, conn *pgx.Conn, all []role) (may bool, err error) {
+	err = conn.QueryRow(ctx, `SELECT pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT')`).Scan(&may)
 	if err != nil || !may {
-		return err
+		return false, err
 	}
 	rows, err := conn.Query(ctx, `SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid WHERE rolpassword IS NOT NULL`)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var name, hash string
 	_, err = pgx.ForEachRow(rows, []any{&name, &hash}, func() error {
@@ -74,7 +73,7 @@ func readHashes(ctx context.Context, conn *pgx.Conn, all []role) error {
 		}
 		return nil
 	})
-	return err
+	return true, err
 }
 
 // attribute is a property of a role in the words of CREATE ROLE.

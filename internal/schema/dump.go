@@ -32,6 +32,8 @@ type Options struct {
 	// already.
 	NoExtensions      bool
 	ExcludeExtensions []string
+	// Choice is what of the database was chosen; nil means all.
+	Choice *Choice
 	// NoOwner gives everything to the role that restores.
 	NoOwner bool
 	// Logger receives pg_dump's warnings. Default: discarded.
@@ -41,8 +43,8 @@ type Options struct {
 // Dump reads the definitions of the source's database with pg_dump and returns
 // them in the order in which they run, with what has no entry.
 //
-// The whole schema is dumped, also when only some tables are copied: a table
-// needs types, functions and extensions that a pattern for tables leaves out.
+// The whole schema is dumped also when only some tables are chosen: a table
+// needs types, functions and extensions that pg_dump's own patterns leave out.
 // pg_dump needs SELECT on every table, and waits for tables that are being
 // altered.
 func Dump(ctx context.Context, o Options) ([]Entry, []LeftOut, error) {
@@ -58,8 +60,9 @@ func Dump(ctx context.Context, o Options) ([]Entry, []LeftOut, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	items, unmoved := o.Choice.choose(items)
 	entries, leftOut := arrange(items, o)
-	return entries, leftOut, nil
+	return entries, append(leftOut, unmoved...), nil
 }
 
 // The archive goes through a pipe: a schema fits into memory, and no copy of it
