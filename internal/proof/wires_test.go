@@ -3,7 +3,6 @@ package proof_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,26 +16,6 @@ import (
 	"github.com/walferry/walferry/internal/wire"
 	"github.com/walferry/walferry/internal/workload"
 )
-
-// through puts a proxy before the URI's server.
-func through(t *testing.T, uri string) (*wire.Proxy, string) {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := wire.Listen(u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	u.Host = p.Addr()
-	return p, u.String()
-}
 
 // run is a walferry between two proxies, while the application writes.
 type run struct {
@@ -189,8 +168,8 @@ func everyDisaster(t *testing.T, servers *servers, seed uint64) {
 	s := servers.scene(t)
 	r := &run{T: t, scene: s, r: rand.New(rand.NewPCG(seed, 0))}
 	var from, to string
-	r.source, from = through(t, s.source)
-	r.target, to = through(t, s.target)
+	r.source, from = wire.Through(t, s.source)
+	r.target, to = wire.Through(t, s.target)
 	r.w = s.write(t, workload.Options{Seed: seed, Sessions: 2, Truncate: true, LargeEvery: 50, LargeRows: 300, Prepare: true})
 	stopWatch := s.watch(t, false)
 

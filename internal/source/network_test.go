@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,86 +15,23 @@ import (
 	"github.com/walferry/walferry/internal/pgtest"
 	"github.com/walferry/walferry/internal/retry"
 	"github.com/walferry/walferry/internal/source"
+	"github.com/walferry/walferry/internal/wire"
 )
-
-// link is a TCP proxy that can stop carrying what the server says.
-type link struct {
-	listener net.Listener
-	mu       sync.Mutex // held while frozen
-	wait     sync.WaitGroup
-}
-
-// newLink returns a proxy in front of the URI's server, and the URI to use it.
-func newLink(t *testing.T, uri string) (*link, string) {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := u.Host
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &link{listener: listener}
-	l.wait.Go(func() { l.accept(server) })
-	t.Cleanup(func() {
-		_ = listener.Close()
-		l.wait.Wait()
-	})
-	u.Host = listener.Addr().String()
-	return l, u.String()
-}
-
-func (l *link) accept(server string) {
-	for {
-		client, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		var d net.Dialer
-		upstream, err := d.DialContext(context.Background(), "tcp", server)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		pass := func(to, from net.Conn, gate bool) {
-			buf := make([]byte, 32<<10)
-			for {
-				n, err := from.Read(buf)
-				if gate {
-					l.mu.Lock()
-					l.mu.Unlock() //nolint:staticcheck // waits while the link is frozen
-				}
-				if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil {
-					_ = to.Close()
-					_ = from.Close()
-					return
-				}
-			}
-		}
-		l.wait.Go(func() { pass(client, upstream, true) })
-		l.wait.Go(func() { pass(upstream, client, false) })
-	}
-}
 
 func TestStream_NoticesADeadPeer(t *testing.T) {
 	t.Parallel()
 	uri := pgtest.Server(t, sourceMajor()).Database(t, published)
 	slot := createSlot(t, uri, "dead_peer")
-	frozen, through := newLink(t, uri)
+	proxy, through := wire.Through(t, uri)
 	pgtest.Exec(t, uri, "INSERT INTO t VALUES (1)")
-	freeze := sync.OnceFunc(frozen.mu.Lock)
-	defer frozen.mu.Unlock()
 	err := connect(t, through).Stream(t.Context(),
 		source.StreamOptions{Slot: "dead_peer", Start: slot.ConsistentPoint, PluginOptions: plain, Positions: new(source.Positions), PeerTimeout: time.Second},
 		func(_ source.LSN, payload []byte) error {
 			if payload[0] == 'C' {
-				freeze()
+				proxy.Stall()
 			}
 			return nil
 		}, nil)
-	freeze()
 	var netErr net.Error
 	if !errors.As(err, &netErr) || !netErr.Timeout() || !retry.Retryable(err) || len(errors.GetAllDetails(err)) == 0 {
 		t.Errorf("%v, details %q", err, errors.GetAllDetails(err))

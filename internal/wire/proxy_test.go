@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"context"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -14,26 +13,6 @@ import (
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
-
-// through returns a proxy before the URI's server, and the URI that uses it.
-func through(t *testing.T, uri string) (*wire.Proxy, string) {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := wire.Listen(u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	u.Host = p.Addr()
-	return p, u.String()
-}
 
 func connect(t *testing.T, uri string) *pgx.Conn {
 	t.Helper()
@@ -54,7 +33,7 @@ func TestProxy_CutsAtAMessage(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			pgtest.Exec(t, uri, "TRUNCATE t")
-			p, uri := through(t, uri)
+			p, uri := wire.Through(t, uri)
 			p.Rule(func(m wire.Message) wire.Fate {
 				if m.FromClient && m.Kind == 'Q' && strings.HasPrefix(string(m.Head), "COMMIT") {
 					return test.fate
@@ -82,7 +61,7 @@ func TestProxy_CutsAtAMessage(t *testing.T) {
 
 func TestProxy_StallsSplitsRefuses(t *testing.T) {
 	major, _ := pgtest.Majors()
-	p, uri := through(t, pgtest.Server(t, major).Database(t))
+	p, uri := wire.Through(t, pgtest.Server(t, major).Database(t))
 	p.Split(3)
 	conn := connect(t, uri)
 	var text string
