@@ -36,7 +36,9 @@ found by the migration's name and the database's.`,
 			if !yes {
 				o.Confirm = func(objects []string) (bool, error) { return a.confirm(cmd.InOrStdin(), objects) }
 			}
-			dropped, err := engine.Cleanup(cmd.Context(), o)
+			ctx, end := a.untilStopped(cmd.Context())
+			defer end()
+			dropped, err := engine.Cleanup(ctx, o)
 			if err := errors.CombineErrors(err, display.Close()); err != nil {
 				return err
 			}

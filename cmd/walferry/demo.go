@@ -27,19 +27,9 @@ sets the sequences, and compares every table row by row. Nothing is left running
 			if !cmd.Flags().Changed("log-level") {
 				a.logLevel = "warn" // the story tells the rest
 			}
-			ctx, cancel := context.WithCancelCause(cmd.Context())
-			ended := make(chan struct{})
-			go func() { // waited for below
-				defer close(ended)
-				select {
-				case <-a.stop:
-					cancel(errInterrupted)
-				case <-ctx.Done():
-				}
-			}()
+			ctx, end := a.untilStopped(cmd.Context())
+			defer end()
 			err := a.runDemo(ctx, o)
-			cancel(nil)
-			<-ended
 			if errors.Is(context.Cause(ctx), errInterrupted) {
 				return errInterrupted
 			}
@@ -57,8 +47,6 @@ sets the sequences, and compares every table row by row. Nothing is left running
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of what they write")
 	return cmd
 }
-
-var errInterrupted = errors.New("interrupted")
 
 // runDemo runs a demo and tells its story.
 func (a *app) runDemo(ctx context.Context, o demo.Options) (err error) {

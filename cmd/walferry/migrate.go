@@ -46,6 +46,7 @@ nothing on the target acts on what is applied.`,
 	}
 	a.connectFlags(cmd)
 	a.progressFlag(cmd)
+	a.listenFlag(cmd)
 	copyFlags(cmd, &o)
 	schemaFlags(cmd, &o)
 	streamFlags(cmd, &o.StreamOptions)

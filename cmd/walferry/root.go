@@ -28,6 +28,7 @@ type app struct {
 	logLevel       string
 	logFormat      string
 	progress       string
+	listen         string
 }
 
 func newRoot(a *app) *cobra.Command {

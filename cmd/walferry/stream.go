@@ -20,6 +20,7 @@ target's checkpoint: the same command run again continues there.`,
 	}
 	a.connectFlags(cmd)
 	a.progressFlag(cmd)
+	a.listenFlag(cmd)
 	streamFlags(cmd, &o.StreamOptions)
 	f := cmd.Flags()
 	f.DurationVar(&o.RetryFor, "retry-for", 10*time.Minute, "how long a lost connection is retried")

@@ -22,7 +22,9 @@ func newValidate(a *app) *cobra.Command {
 				return err
 			}
 			o.Connection = connection
-			report, err := engine.Validate(cmd.Context(), o)
+			ctx, end := a.untilStopped(cmd.Context())
+			defer end()
+			report, err := engine.Validate(ctx, o)
 			if err := errors.CombineErrors(err, display.Close()); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ import (
 type process struct {
 	tb     testing.TB
 	cmd    *exec.Cmd
-	stdout bytes.Buffer
+	stdout lockedBuffer
 	stderr lockedBuffer
 	exited chan struct{}
 }
@@ -113,3 +113,6 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Bytes returns a copy of what was written.
+func (l *lockedBuffer) Bytes() []byte { return []byte(l.String()) }

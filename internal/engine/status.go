@@ -60,7 +60,7 @@ func databaseStatus(ctx context.Context, o Connection) (*status.Database, error)
 		return nil, err
 	}
 	if m.Slot != "" && m.Phase != target.Done {
-		if err := readSource(ctx, o.Source, m, &d); err != nil {
+		if err := readSource(ctx, o.Source, dst, m, &d); err != nil {
 			d.BlockedBy = append(d.BlockedBy, err.Error())
 		}
 	}
@@ -98,7 +98,7 @@ func readTarget(ctx context.Context, dst *pgx.Conn, m *target.Migration, d *stat
 		return err
 	}
 	if h != nil {
-		d.Running = &status.Running{PID: h.PID, User: h.User, Address: h.Address, Since: h.Since}
+		d.Running = &status.Running{Command: m.RunCommand, By: m.RunBy, PID: h.PID, User: h.User, Address: h.Address, Since: h.Since}
 	} else if m.Error != "" {
 		d.Phase = string(target.Failed)
 	}
@@ -109,9 +109,6 @@ func readTarget(ctx context.Context, dst *pgx.Conn, m *target.Migration, d *stat
 	if c == nil {
 		c = &target.Checkpoint{}
 	}
-	if !c.CommitTime.IsZero() {
-		d.Lag.Seconds = time.Since(c.CommitTime).Seconds()
-	}
 	d.LSN = status.LSNs{Source: pglogrepl.LSN(0).String(), Received: pglogrepl.LSN(0).String(), Applied: c.LSN.String(), Durable: c.LSN.String()}
 	tables, err := target.Tables(ctx, dst, m.Name)
 	if err != nil {
@@ -121,31 +118,46 @@ func readTarget(ctx context.Context, dst *pgx.Conn, m *target.Migration, d *stat
 		d.Tables = append(d.Tables, tableStatus(t))
 	}
 	warnings, err := target.Warnings(ctx, dst, m.Name)
+	if err != nil {
+		return err
+	}
 	for _, w := range warnings {
 		d.Warnings = append(d.Warnings, w.Kind+" "+w.Object+": "+w.Message)
+	}
+	verified, err := target.LastVerification(ctx, dst, m.Name)
+	if err != nil {
+		return err
+	}
+	if verified != nil && !verified.FinishedAt.IsZero() {
+		d.Verified = &status.Verified{At: verified.FinishedAt, LSN: verified.LSN.String(), Equal: verified.Equal}
+	}
+	d.Cutover, err = cutoverStatus(ctx, dst, m)
+	if m.FencedAt != nil && m.DecidedAt == nil && h == nil {
+		d.BlockedBy = append(d.BlockedBy, "a cutover that did not end has closed the source to writers since "+m.FencedAt.UTC().Format(time.RFC3339))
 	}
 	return err
 }
 
 // readSource fills in what the source knows: its position, the slot's health.
-func readSource(ctx context.Context, info *conninfo.Info, m *target.Migration, d *status.Database) error {
+func readSource(ctx context.Context, info *conninfo.Info, dst *pgx.Conn, m *target.Migration, d *status.Database) error {
 	src, err := info.Connect(ctx, conninfo.WithPurpose("status"))
 	if err != nil {
 		return err
 	}
 	defer closeConn(ctx, src)
+	var confirmed string
 	err = src.QueryRow(ctx, `
-		SELECT w.lsn::text, coalesce(r.write_lsn, '0/0')::text,
-		       greatest(0, pg_catalog.pg_wal_lsn_diff(w.lsn, nullif($2::text::pg_lsn, '0/0')))::bigint
+		SELECT w.lsn::text, coalesce(r.write_lsn, '0/0')::text, coalesce(s.confirmed_flush_lsn, '0/0')::text
 		FROM (SELECT pg_catalog.pg_current_wal_flush_lsn() AS lsn) w
 		LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $1
-		LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid`, m.Slot, d.LSN.Applied).
-		Scan(&d.LSN.Source, &d.LSN.Received, &d.Lag.Bytes)
+		LEFT JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid`, m.Slot).
+		Scan(&d.LSN.Source, &d.LSN.Received, &confirmed)
 	if err != nil {
 		return errors.Wrap(err, "read the source's position")
 	}
-	if d.Lag.Bytes == 0 {
-		d.Lag.Seconds = 0
+	samples, err := ladder(ctx, dst, m, d, confirmed)
+	if err != nil {
+		return err
 	}
 	slot, err := source.ReadSlot(ctx, src, m.Slot)
 	switch {
@@ -162,10 +174,46 @@ func readSource(ctx context.Context, info *conninfo.Info, m *target.Migration, d
 		Name: slot.Name, Active: slot.Active, WALStatus: slot.WALStatus,
 		RetainedBytes: slot.RetainedBytes, SafeWALSize: slot.SafeWALBytes,
 	}
+	if m.ConsistentPoint != 0 {
+		d.Forecast = status.NewForecast(samples, slot.SafeWALBytes)
+	}
 	if slot.Lost() {
 		d.BlockedBy = append(d.BlockedBy, "replication slot "+slot.Name+" has lost WAL that it needs")
 	}
 	return nil
+}
+
+// ladder orders source, received, applied and durable, and measures how far each is behind.
+// What is durable is what the slot was told; what was received of a run that has ended
+// is what it applied.
+func ladder(ctx context.Context, dst *pgx.Conn, m *target.Migration, d *status.Database, confirmed string) ([]status.Sample, error) {
+	lsns := make([]pglogrepl.LSN, 4)
+	for i, text := range []string{d.LSN.Source, d.LSN.Received, d.LSN.Applied, confirmed} {
+		var err error
+		if lsns[i], err = pglogrepl.ParseLSN(text); err != nil {
+			return nil, errors.Wrap(err, "read a position")
+		}
+	}
+	now, applied := lsns[0], lsns[2]
+	received, durable := max(lsns[1], applied), min(lsns[3], applied)
+	d.LSN.Received, d.LSN.Durable = received.String(), durable.String()
+	samples, err := target.Samples(ctx, dst, m.Name, now, applied)
+	if err != nil || applied == 0 {
+		return samples, err
+	}
+	for _, rung := range []struct {
+		lsn     pglogrepl.LSN
+		bytes   *int64
+		seconds *float64
+	}{
+		{received, &d.Lag.ReceivedBytes, &d.Lag.ReceivedSeconds},
+		{applied, &d.Lag.Bytes, &d.Lag.Seconds},
+		{durable, &d.Lag.DurableBytes, &d.Lag.DurableSeconds},
+	} {
+		*rung.bytes = max(0, int64(now)-int64(rung.lsn))
+		*rung.seconds = status.Behind(samples, uint64(rung.lsn)).Seconds()
+	}
+	return samples, nil
 }
 
 // next says what to run, in the order of urgency.
@@ -174,14 +222,25 @@ func next(o Connection, m *target.Migration, d *status.Database) {
 	if o.Name != "default" {
 		name = " --name " + o.Name
 	}
+	add := func(command string) { d.Next = append(d.Next, "walferry "+command+name) }
 	switch {
-	case d.Slot.WALStatus == "missing", d.Slot.WALStatus == "lost":
-		d.Next = append(d.Next, "walferry cleanup"+name, "walferry "+string(m.Command)+name)
 	case m.Phase == target.Done:
-		d.Next = append(d.Next, "walferry cleanup"+name)
+		add("cleanup")
+	case m.DecidedAt != nil:
+		add("cutover")
+	case d.Slot.WALStatus == "missing", d.Slot.WALStatus == "lost":
+		add("cleanup")
+		add(string(m.Command))
+	case m.FencedAt != nil && d.Running == nil:
+		add("cutover")
+		add("cutover --abort")
 	case d.Running == nil:
-		d.Next = append(d.Next, "walferry "+string(m.Command)+name)
-	case d.Phase == string(target.Streaming) && m.Command == target.Migrate:
-		d.Next = append(d.Next, "walferry migrate"+name+" --max-replication-lag 0 --stop-replication")
+		add(string(m.Command))
+	case d.Phase == string(target.Streaming) && m.Command != target.Snapshot:
+		if d.Verified == nil || !d.Verified.Equal {
+			add("verify")
+		}
+		add("cutover --dry-run")
+		add("cutover")
 	}
 }

@@ -23,6 +23,8 @@ const (
 	flushEvery = 50 * time.Millisecond
 	// lagEvery is how often the source is asked for its position.
 	lagEvery = 500 * time.Millisecond
+	// samplesEvery is after how many looks the positions are kept, for forecasts.
+	samplesEvery = 10
 	// sequencesEvery is how often sequences are pushed ahead, by sequenceMargin numbers.
 	sequencesEvery = 10 * time.Second
 	sequenceMargin = 1_000_000
@@ -108,6 +110,11 @@ func (w *watch) look(ctx context.Context) error {
 		v.LagBytes, v.AppliedLSN = lag, applied.String()
 		v.Transactions, v.Changes = stats.Transactions, stats.Inserts+stats.Updates+stats.Deletes+stats.Truncates
 	})
+	if w.looks%samplesEvery == 0 {
+		if err := target.AddSample(ctx, w.dst, w.m.Name, now, applied); err != nil {
+			return err
+		}
+	}
 	if w.looks++; w.looks%20 == 0 {
 		if err := w.publishedSince(ctx); err != nil {
 			return err

@@ -20,10 +20,16 @@ type Database struct {
 	Database string `json:"database"`
 	Phase    string `json:"phase"`
 	// Running names the session on the target that runs the migration; null when none does.
-	Running   *Running `json:"running"`
-	Error     string   `json:"error,omitempty"`
-	Rung      string   `json:"rung,omitempty"`
-	Lag       Lag      `json:"lag"`
+	Running *Running `json:"running"`
+	Error   string   `json:"error,omitempty"`
+	Rung    string   `json:"rung,omitempty"`
+	// Lag, and what becomes of it at the present speed; Forecast is null where that cannot be told.
+	Lag      Lag       `json:"lag"`
+	Forecast *Forecast `json:"forecast,omitempty"`
+	// Verified is the last finished verification; null when there was none.
+	Verified *Verified `json:"verified"`
+	// Cutover is null before one has begun.
+	Cutover   *Cutover `json:"cutover,omitempty"`
 	LSN       LSNs     `json:"lsn"`
 	Slot      Slot     `json:"slot"`
 	Tables    []Table  `json:"tables"`
@@ -34,16 +40,33 @@ type Database struct {
 
 // Running is a walferry at work, as the target's server sees it.
 type Running struct {
+	// Command is what runs it, By for whom: user@host (pid).
+	Command string `json:"command"`
+	By      string `json:"by"`
+
 	PID     int32     `json:"pid"`
 	User    string    `json:"user"`
 	Address string    `json:"address"`
 	Since   time.Time `json:"since"`
 }
 
-// Lag is how far what is applied stands behind the source.
+// Verified is what the last finished verification found.
+type Verified struct {
+	At    time.Time `json:"at"`
+	LSN   string    `json:"lsn"`
+	Equal bool      `json:"equal"`
+}
+
+// Lag is how far each rung of the ladder stands behind the source. Seconds say how long ago
+// the source was where that rung is, and are zero when nothing is missing.
 type Lag struct {
-	Bytes   int64   `json:"bytes"`
-	Seconds float64 `json:"seconds"`
+	// Bytes and Seconds are those of what is applied.
+	Bytes           int64   `json:"bytes"`
+	Seconds         float64 `json:"seconds"`
+	ReceivedBytes   int64   `json:"received_bytes"`
+	ReceivedSeconds float64 `json:"received_seconds"`
+	DurableBytes    int64   `json:"durable_bytes"`
+	DurableSeconds  float64 `json:"durable_seconds"`
 }
 
 // LSNs is the ladder from the source's position down to what is durable on the target.
@@ -76,4 +99,12 @@ type Table struct {
 	Reason        string  `json:"reason,omitempty"`
 	// RowByRow says why its changes are applied one by one, which is slower; empty when they are not.
 	RowByRow string `json:"row_by_row,omitempty"`
+}
+
+// Remark is what else there is to say of a table, in words.
+func (t Table) Remark() string {
+	if t.RowByRow != "" && t.Reason == "" {
+		return "row by row: " + t.RowByRow
+	}
+	return t.Reason
 }
