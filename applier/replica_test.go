@@ -155,17 +155,19 @@ func spread(r *decoder.Relation) applier.Route {
 
 // follow applies all that the source has committed. A table that cannot stay split
 // goes to one lane, as an engine would let it.
-func (r *replica) follow(t *testing.T) (stats applier.Stats, err error) {
+func (r *replica) follow(t *testing.T) (applier.Stats, error) {
 	t.Helper()
+	var before applier.Stats
 	for {
-		run, err := r.followTo(t, 0)
-		stats.Transactions += run.Transactions
-		stats.MissedUpdates += run.MissedUpdates
-		stats.MissedDeletes += run.MissedDeletes
+		stats, err := r.followTo(t, 0)
+		stats.Transactions += before.Transactions
+		stats.MissedUpdates += before.MissedUpdates
+		stats.MissedDeletes += before.MissedDeletes
 		var unsplit *applier.UnsplitError
 		if !errors.As(err, &unsplit) {
 			return stats, err
 		}
+		before = stats
 		furthest := lsn(t, r.target, "SELECT max(lsn) FROM progress.checkpoint")
 		if furthest == 0 {
 			delete(r.split, unsplit.Name)

@@ -31,6 +31,8 @@ type engine struct {
 	m      *target.Migration
 
 	command target.Command
+	// streamsWhole reports that large transactions are not to be received while they run.
+	streamsWhole bool
 	// cut is set in a cutover, runner in every attempt that may finish.
 	cut    *cut
 	runner *cutover.Runner

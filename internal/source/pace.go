@@ -7,13 +7,16 @@ import (
 )
 
 // Reading as soon as anything is there costs the walsender one TCP segment per
-// row. While the receive window is closed the kernel gathers its rows instead, so
-// a reader that is just slower than the walsender is served faster, and cheaper for
-// both sides.
+// row. While the receive window is closed the kernel gathers its rows instead, in the
+// sender's buffer. So the reader pauses, and then reads all that has gathered in one
+// burst of full windows: what arrives in an open window is little beside it.
 const (
 	// windowBytes is the socket's receive buffer while reads are paced; Linux grants
 	// twice as much, and a paced read should find at least this.
 	windowBytes = 64 << 10
+	// burstBytes is what a burst should find. The sender's buffer must hold it: one that
+	// is full stops the walsender.
+	burstBytes = 768 << 10
 	// longestPause bounds what pacing adds to the delay of one message.
 	longestPause = 20 * time.Millisecond
 	// longestTrip is the round trip up to which a small window is enough.
@@ -25,8 +28,10 @@ const (
 // pacedConn is a network connection whose reads can be paced. One goroutine reads.
 type pacedConn struct {
 	net.Conn
-	on    bool
+	on bool
+	// pause comes before the next burst, burst is what this one has read so far.
 	pause time.Duration
+	burst int
 	timer *time.Timer
 	// buf is what TLS, which reads little by little, is served from; ahead is its
 	// unread part.
@@ -79,7 +84,7 @@ func (c *pacedConn) Read(p []byte) (int, error) {
 }
 
 func (c *pacedConn) pacedRead(p []byte) (int, error) {
-	if c.pause > 0 {
+	if c.burst == 0 && c.pause > 0 {
 		if c.timer == nil {
 			c.timer = time.NewTimer(c.pause)
 		} else {
@@ -88,16 +93,18 @@ func (c *pacedConn) pacedRead(p []byte) (int, error) {
 		<-c.timer.C
 	}
 	n, err := c.Conn.Read(p)
-	c.pause = nextPause(c.pause, n)
+	c.burst += n
+	if n < windowBytes {
+		c.pause, c.burst = nextPause(c.pause, c.burst), 0
+	}
 	return n, err
 }
 
-// nextPause shortens the pause a little after a read of a full window, and
-// lengthens it a lot after another: too short a pause makes both sides slow, too
-// long a one only delays.
-func nextPause(pause time.Duration, read int) time.Duration {
-	if read >= windowBytes {
-		return pause * 9 / 10
+// nextPause lengthens the pause after a burst that found little, and shortens it
+// after one that found so much that the sender may have waited.
+func nextPause(pause time.Duration, burst int) time.Duration {
+	if burst > burstBytes {
+		return max(pause*3/4, time.Millisecond)
 	}
-	return min(max(pause*3/2, time.Millisecond), longestPause)
+	return min(pause*5/4+time.Millisecond, longestPause)
 }

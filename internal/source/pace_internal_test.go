@@ -43,30 +43,39 @@ func chunks(r io.Reader, random *rand.Rand) func([]byte) (int, error) {
 	return func(p []byte) (int, error) { return r.Read(p[:1+random.IntN(min(len(p), 2*windowBytes))]) }
 }
 
-func TestPacedConn_FindsThePauseOfAFullWindow(t *testing.T) {
+// TestPacedConn_ReadsInBursts keeps a sender going that makes rows at some speed, into
+// a buffer of its own, without reading what comes row by row.
+func TestPacedConn_ReadsInBursts(t *testing.T) {
 	t.Parallel()
+	const buffer = 2 << 20
 	synctest.Test(t, func(t *testing.T) {
-		// A sender that fills a window in 5 ms, and ten times as slow a one.
-		for _, fills := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond} {
-			last := time.Now()
+		for _, perMillisecond := range []int{4 << 10, 40 << 10, 90 << 10} {
+			queued, last := 0, time.Now()
 			c := &pacedConn{on: true, Conn: readerConn{Reader: readFunc(func(p []byte) (int, error) {
-				n := int(time.Since(last) * windowBytes / fills)
+				if queued == 0 {
+					time.Sleep(time.Microsecond) // a read waits for the next row
+				}
+				queued = min(queued+int(time.Since(last)*time.Duration(perMillisecond)/time.Millisecond)+1, buffer)
 				last = time.Now()
-				return min(max(n, 1), 2*windowBytes, len(p)), nil
+				n := min(queued, 2*windowBytes, len(p))
+				queued -= n
+				return n, nil
 			})}}
 			p := make([]byte, bufferBytes)
-			start, read := time.Now(), 0
-			for range 1000 {
+			start, read, reads := time.Now(), 0, 0
+			for time.Since(start) < 10*time.Second {
 				n, _ := c.Read(p)
 				read += n
+				reads++
 			}
-			passed := time.Since(start)
 			if c.pause > longestPause {
 				t.Errorf("pause of %s", c.pause)
 			}
-			// No more than one window in ten is lost by pausing.
-			if possible := int(passed * windowBytes / fills); read < possible*9/10 {
-				t.Errorf("a window in %s: read %d of %d bytes", fills, read, possible)
+			if possible := 10_000 * perMillisecond; read < possible*95/100 {
+				t.Errorf("%d bytes a millisecond: read %d of %d bytes", perMillisecond, read, possible)
+			}
+			if most := 2*10_000/15 + read/windowBytes; reads > most {
+				t.Errorf("%d bytes a millisecond: %d reads, want at most %d", perMillisecond, reads, most)
 			}
 		}
 	})
