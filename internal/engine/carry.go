@@ -118,6 +118,21 @@ func (e *engine) copyUnlogged(ctx context.Context) error {
 	return err
 }
 
+// copyExtensionRows copies what users keep in the tables of extensions, as it is now.
+func (e *engine) copyExtensionRows(ctx context.Context) error {
+	if !e.o.Filter.IsZero() || len(e.o.Publications) > 0 {
+		return nil
+	}
+	warnings, err := carry.ExtensionRows(ctx, carry.ExtensionOptions{
+		Source: func(ctx context.Context) (*pgx.Conn, error) {
+			return e.o.Source.Connect(ctx, conninfo.WithPurpose("copy"))
+		},
+		Target: e.writeConnection("copy"), Exclude: e.o.ExcludeExtensions, Logger: e.o.Logger,
+	})
+	e.warn(warnings...)
+	return err
+}
+
 // refreshViews fills the materialized views of a schema that was there before:
 // one that is moved brings the statements with it.
 func (e *engine) refreshViews(ctx context.Context) error {

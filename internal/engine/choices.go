@@ -17,13 +17,15 @@ type choices struct {
 	NoOwner        bool
 	NoLargeObjects bool
 	IfNotEmpty     NotEmpty
+	// ExcludeExtensions are left out also of what is copied at the end.
+	ExcludeExtensions []string
 }
 
 func (e *engine) saveChoices(ctx context.Context) error {
 	return target.SaveChoices(ctx, e.dst, e.m.Name, choices{
 		Filter: e.o.Filter, Publications: e.o.Publications, Method: e.o.Method,
 		NoSchema: e.o.NoSchema, NoOwner: e.o.NoOwner, IfNotEmpty: e.o.IfNotEmpty,
-		NoLargeObjects: e.o.NoLargeObjects,
+		NoLargeObjects: e.o.NoLargeObjects, ExcludeExtensions: e.o.ExcludeExtensions,
 	})
 }
 
@@ -35,7 +37,7 @@ func (e *engine) loadChoices(ctx context.Context) error {
 	}
 	e.o.Filter, e.o.Publications, e.o.Method = c.Filter, c.Publications, c.Method
 	e.o.NoSchema, e.o.NoOwner, e.o.IfNotEmpty = c.NoSchema, c.NoOwner, c.IfNotEmpty
-	e.o.NoLargeObjects = c.NoLargeObjects
+	e.o.NoLargeObjects, e.o.ExcludeExtensions = c.NoLargeObjects, c.ExcludeExtensions
 	checkpoint, err := target.LoadCheckpoint(ctx, e.dst, e.m.Name)
 	if checkpoint != nil {
 		e.o.ApplyJobs = len(checkpoint.Lanes)

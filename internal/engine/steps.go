@@ -128,15 +128,21 @@ func (e *engine) stepSequences(ctx context.Context, a cutover.Actions) (string, 
 	return fmt.Sprintf("%d set and checked", n), err
 }
 
-// stepObjects brings over what no stream carries.
+// stepObjects brings over what no stream carries, and names the tables that were not moved.
 func (e *engine) stepObjects(ctx context.Context, a cutover.Actions) (string, error) {
+	if err := e.warnNewTables(ctx); err != nil {
+		return "", err
+	}
 	err := a.Do(ctx, "target: bring its large objects up to date", func(ctx context.Context) error {
 		return e.copyLargeObjects(ctx, "")
 	})
 	if err != nil {
 		return "", err
 	}
-	return "", a.Do(ctx, "target: copy the rows of unlogged tables", e.copyUnlogged)
+	if err := a.Do(ctx, "target: copy the rows of unlogged tables", e.copyUnlogged); err != nil {
+		return "", err
+	}
+	return "", a.Do(ctx, "target: copy the user's rows of extensions' tables", e.copyExtensionRows)
 }
 
 // stepSchema restores what was held back or taken down.

@@ -162,6 +162,9 @@ func (w *watch) publishedSince(ctx context.Context) error {
 	if err := w.requirePublications(ctx); err != nil || w.command != target.Migrate {
 		return err
 	}
+	if err := w.warnNewTables(ctx); err != nil {
+		return err
+	}
 	chosen, err := w.chosenTables(ctx)
 	if err != nil {
 		return err
