@@ -182,6 +182,21 @@ func (p *printer) table(tables []status.Table) {
 	p.err = errors.CombineErrors(inner.err, tw.Flush())
 }
 
+// total adds up what was copied.
+func (p *printer) total(tables []status.Table) {
+	var copied int
+	var rows, bytes int64
+	for _, t := range tables {
+		if t.State == "skipped" {
+			continue
+		}
+		copied++
+		rows += t.Rows
+		bytes += t.Bytes
+	}
+	p.printf("tables copied: %d of %d, %d rows, %s\n", copied, len(tables), rows, term.Bytes(bytes))
+}
+
 // written is how the changes of a table are applied.
 func written(t status.Table) string {
 	switch {
@@ -201,6 +216,7 @@ func printSummary(w io.Writer, s *status.Summary) error {
 	}
 	p.printf("migration %s of database %s: %s, method %s\n", s.Name, s.Database, s.Status, s.Method)
 	p.table(s.Tables)
+	p.total(s.Tables)
 	if s.SequencesSet > 0 {
 		p.printf("sequences set: %d\n", s.SequencesSet)
 	}

@@ -30,21 +30,28 @@ const (
 	None  Mode = "none"
 )
 
-// plainEvery is how often a line is written while a phase goes on.
-const plainEvery = 10 * time.Second
+// How often a line is written while a phase goes on.
+const (
+	plainEvery = 10 * time.Second
+	jsonEvery  = time.Second
+)
 
-// Display shows the progress of one run. It is safe for concurrent use. What is
-// written to it, such as log lines, appears above the bar.
+// refreshEvery is how often bars are drawn.
+const refreshEvery = 200 * time.Millisecond
+
+// Display shows the progress of one run. Show is called by one goroutine at a time. What
+// is written to the display, such as log lines, appears above the bars.
 type Display struct {
 	w    io.Writer
 	mode Mode
+
+	bars  *mpb.Progress
+	lines []*mpb.Bar // one for each line of the frame
 
 	mu     sync.Mutex
 	last   status.Progress
 	shown  time.Time // when the last line was written
 	rate   rate
-	bars   *mpb.Progress
-	bar    *mpb.Bar
 	failed error
 }
 
@@ -62,10 +69,7 @@ func New(w io.Writer, mode Mode) (*Display, error) {
 		return nil, errors.Newf("--progress %q is none of auto, bar, plain, json, none", string(mode))
 	}
 	if d.mode == Bar {
-		d.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
-		d.bar = d.bars.AddBar(0,
-			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return d.current().Phase + " " })),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + d.text() })))
+		d.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(refreshEvery))
 	}
 	return d, nil
 }
@@ -80,29 +84,59 @@ func (d *Display) Write(b []byte) (int, error) {
 
 // Show takes the newest progress.
 func (d *Display) Show(p status.Progress) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	changed := p.Phase != d.last.Phase
-	d.last = p
-	d.rate.add(time.Now(), p.BytesCopied, p.Changes)
 	switch d.mode {
 	case Bar:
-		done, total := share(p)
-		d.bar.SetTotal(total, false)
-		d.bar.SetCurrent(done)
-	case Plain, JSON:
-		if now := time.Now(); changed || now.Sub(d.shown) >= plainEvery {
-			d.shown = now
-			d.line()
-		}
+		d.resize(d.take(p))
+	case Plain:
+		d.take(p)
+		d.line(plainEvery)
+	case JSON:
+		d.take(p)
+		d.line(jsonEvery)
 	case Auto, None:
+	}
+}
+
+// take keeps the progress, and returns how many lines it has.
+func (d *Display) take(p status.Progress) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p.Phase != d.last.Phase {
+		d.rate, d.shown = rate{}, time.Time{}
+	}
+	d.last = p
+	d.rate.add(time.Now(), p.BytesCopied, p.Changes)
+	return height(p)
+}
+
+// resize makes the display so many lines high.
+func (d *Display) resize(n int) {
+	for len(d.lines) < n {
+		i := len(d.lines)
+		fill := func(w io.Writer, s decor.Statistics) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			lines := frame(d.last, &d.rate, s.AvailableWidth)
+			if i >= len(lines) {
+				return nil
+			}
+			_, err := io.WriteString(w, lines[i])
+			return err
+		}
+		d.lines = append(d.lines, d.bars.MustAdd(0, mpb.BarFillerFunc(fill), mpb.BarFillerTrim()))
+	}
+	for len(d.lines) > n {
+		d.lines[len(d.lines)-1].Abort(true)
+		d.lines = d.lines[:len(d.lines)-1]
 	}
 }
 
 // Close shows the last state and releases the terminal.
 func (d *Display) Close() error {
 	if d.bars != nil {
-		d.bar.Abort(false)
+		for _, line := range d.lines {
+			line.Abort(false)
+		}
 		d.bars.Wait()
 	}
 	d.mu.Lock()
@@ -110,26 +144,39 @@ func (d *Display) Close() error {
 	return errors.Wrap(d.failed, "show progress")
 }
 
-func (d *Display) line() {
-	if d.mode == JSON {
-		if err := json.NewEncoder(d.w).Encode(d.last); err != nil {
-			d.failed = err
-		}
+// report is a line of JSON: the progress, with what is measured of it.
+type report struct {
+	status.Progress
+
+	// BytesPerSecond is of the copy, ChangesPerSecond of the stream; RemainingSeconds is an
+	// estimate, null while there is none.
+	BytesPerSecond   int64    `json:"bytes_per_second"`
+	ChangesPerSecond int64    `json:"changes_per_second"`
+	RemainingSeconds *float64 `json:"remaining_seconds"`
+}
+
+// line writes a line when the phase has changed, or the last was written so long ago.
+func (d *Display) line(every time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if now.Sub(d.shown) < every {
 		return
 	}
-	if _, err := fmt.Fprintf(d.w, "walferry: %s: %s\n", d.last.Phase, describe(d.last, &d.rate)); err != nil {
+	d.shown = now
+	var err error
+	if d.mode == JSON {
+		speed, _ := d.rate.measured(func(s sample) int64 { return s.bytes })
+		r := report{Progress: d.last, BytesPerSecond: int64(speed), ChangesPerSecond: d.rate.changes()}
+		if left, known := remaining(d.last, &d.rate); known {
+			seconds := left.Seconds()
+			r.RemainingSeconds = &seconds
+		}
+		err = json.NewEncoder(d.w).Encode(r)
+	} else {
+		_, err = fmt.Fprintf(d.w, "walferry: %s: %s\n", d.last.Phase, describe(d.last, &d.rate))
+	}
+	if err != nil {
 		d.failed = err
 	}
-}
-
-func (d *Display) current() status.Progress {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.last
-}
-
-func (d *Display) text() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return describe(d.last, &d.rate)
 }

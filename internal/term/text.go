@@ -7,33 +7,32 @@ import (
 	"github.com/walferry/walferry/internal/status"
 )
 
-// share is how much of the phase's work is done, and of how much.
+// copying is the phase in which rows are copied.
+const copying = "copying"
+
+// share is how much of the phase's work is done, and of how much; of zero or one where
+// that cannot be told.
 func share(p status.Progress) (done, total int64) {
-	switch {
-	case (p.Phase == "copying" || p.Phase == "verifying") && p.BytesTotal > 0:
-		return min(p.BytesCopied, p.BytesTotal), p.BytesTotal
-	case p.Phase == "copying":
-		return int64(p.TablesDone), int64(max(p.TablesTotal, 1))
-	case p.Phase == "preparing", p.Phase == "indexing", p.Phase == "cutting_over":
-		return int64(p.EntriesDone), int64(max(p.EntriesTotal, 1))
-	case p.LagBytes == 0:
-		return 1, 1
+	switch p.Phase {
+	case copying:
+		if p.BytesTotal > 0 {
+			return min(p.BytesCopied, p.BytesTotal), p.BytesTotal
+		}
+		return int64(p.TablesDone), int64(p.TablesTotal)
+	case "preparing", "indexing", "cutting_over":
+		return int64(p.EntriesDone), int64(p.EntriesTotal)
 	}
-	return 0, 1
+	return 0, 0
 }
 
 // describe says in a few words where the run is. Estimates are marked with ~.
 func describe(p status.Progress, r *rate) string {
 	switch p.Phase {
-	case "copying":
-		return fmt.Sprintf("tables %d/%d, %s of ~%s, %s/s %s",
-			p.TablesDone, p.TablesTotal, Bytes(p.BytesCopied), Bytes(p.BytesTotal), Bytes(r.bytes()), p.Item)
+	case copying:
+		return fmt.Sprintf("%d of %d tables, %s, %s", p.TablesDone, p.TablesTotal, sizes(p.BytesCopied, p.BytesTotal), pace(p, r))
 	case "catching_up", "streaming":
 		return fmt.Sprintf("lag %s, applied %s, %d transactions, %d changes, %d/s",
 			Bytes(p.LagBytes), p.AppliedLSN, p.Transactions, p.Changes, r.changes())
-	case "verifying":
-		return fmt.Sprintf("tables %d/%d at %s, %s of ~%s, %s/s",
-			p.TablesDone, p.TablesTotal, p.AppliedLSN, Bytes(p.BytesCopied), Bytes(p.BytesTotal), Bytes(r.bytes()))
 	case "done":
 		return "finished"
 	}
@@ -41,6 +40,18 @@ func describe(p status.Progress, r *rate) string {
 		return p.Item
 	}
 	return fmt.Sprintf("%d/%d %s", p.EntriesDone, p.EntriesTotal, p.Item)
+}
+
+// pace is what there is to say of a copy beside its size.
+func pace(p status.Progress, r *rate) string {
+	text := fmt.Sprintf("%d rows", p.RowsCopied)
+	if speed, measured := r.measured(func(s sample) int64 { return s.bytes }); measured {
+		text += ", " + Bytes(int64(speed)) + "/s"
+	}
+	if left, known := remaining(p, r); known {
+		text += ", " + about(left) + " left"
+	}
+	return text
 }
 
 // Bytes writes a size the way people read it.
@@ -84,14 +95,23 @@ func (r *rate) add(at time.Time, bytes, changes int64) {
 	}
 }
 
-func (r *rate) bytes() int64   { return r.of(func(s sample) int64 { return s.bytes }) }
-func (r *rate) changes() int64 { return r.of(func(s sample) int64 { return s.changes }) }
+func (r *rate) changes() int64 {
+	speed, _ := r.measured(func(s sample) int64 { return s.changes })
+	return int64(speed)
+}
 
-func (r *rate) of(value func(sample) int64) int64 {
+// leastMeasured is how long a speed is watched before it is one.
+const leastMeasured = time.Second
+
+// measured is how fast a value grows each second; false when that is not known yet.
+func (r *rate) measured(value func(sample) int64) (speed float64, known bool) {
 	if len(r.samples) < 2 {
-		return 0
+		return 0, false
 	}
 	first, last := r.samples[0], r.samples[len(r.samples)-1]
-	seconds := last.at.Sub(first.at).Seconds()
-	return int64(float64(value(last)-value(first)) / max(seconds, 0.001))
+	passed := last.at.Sub(first.at)
+	if passed < leastMeasured {
+		return 0, false
+	}
+	return float64(value(last)-value(first)) / passed.Seconds(), true
 }

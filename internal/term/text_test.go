@@ -2,6 +2,7 @@ package term
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,8 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestDisplay_Plain writes a line when the phase changes and once in a while, with the present speed.
+// TestDisplay_Plain writes a line when the phase changes and once in a while, with the
+// present speed and what is left, once they are known.
 func TestDisplay_Plain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -29,22 +31,57 @@ func TestDisplay_Plain(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 40 {
-			d.Show(status.Progress{Phase: "copying", TablesDone: i / 10, TablesTotal: 4, BytesCopied: int64(i) << 20, BytesTotal: 40 << 20, Item: "public.t"})
+			d.Show(status.Progress{Phase: "copying", TablesDone: i / 10, TablesTotal: 4, BytesCopied: int64(i) << 20, BytesTotal: 40 << 20, RowsCopied: int64(i)})
 			time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
 		}
 		d.Show(status.Progress{Phase: "streaming", AppliedLSN: "0/16B3748", LagBytes: 2048, Transactions: 3, Changes: 7})
 		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
+		want := `walferry: copying: 0 of 4 tables, 0 B of ~40.0 MiB, 0 rows
+walferry: copying: 1 of 4 tables, 10.0 MiB of ~40.0 MiB, 10 rows, 1.0 MiB/s, ~30 s left
+walferry: copying: 2 of 4 tables, 20.0 MiB of ~40.0 MiB, 20 rows, 1.0 MiB/s, ~20 s left
+walferry: copying: 3 of 4 tables, 30.0 MiB of ~40.0 MiB, 30 rows, 1.0 MiB/s, ~10 s left
+walferry: streaming: lag 2.0 KiB, applied 0/16B3748, 3 transactions, 7 changes, 0/s
+`
+		if got := out.String(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
+}
+
+// TestDisplay_JSON has the measured speed, and says nothing of the time left before.
+func TestDisplay_JSON(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d, err := New(&out, JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			d.Show(status.Progress{Phase: "copying", BytesCopied: int64(i) * 1000, BytesTotal: 10000, Copying: []status.TableProgress{{Table: "public.t", Chunks: 1}}})
+			time.Sleep(2 * time.Second) //nolint:forbidigo // the bubble's clock
+		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) != 5 {
-			t.Errorf("%d lines:\n%s", len(lines), out.String())
+		if len(lines) != 3 {
+			t.Fatalf("%s", out.String())
 		}
-		if want := "walferry: copying: tables 1/4, 10.0 MiB of ~40.0 MiB, 1.0 MiB/s public.t"; lines[1] != want {
-			t.Errorf("%q, want %q", lines[1], want)
+		var r struct {
+			BytesPerSecond   int64                  `json:"bytes_per_second"`
+			RemainingSeconds *float64               `json:"remaining_seconds"`
+			Copying          []status.TableProgress `json:"copying"`
 		}
-		if want := "walferry: streaming: lag 2.0 KiB, applied 0/16B3748, 3 transactions, 7 changes, 0/s"; lines[4] != want {
-			t.Errorf("%q, want %q", lines[4], want)
+		for i, line := range lines {
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 && (r.RemainingSeconds != nil || r.BytesPerSecond != 0) {
+				t.Errorf("an estimate without a measure: %s", line)
+			}
+		}
+		if r.BytesPerSecond != 500 || r.RemainingSeconds == nil || *r.RemainingSeconds != 16 || len(r.Copying) != 1 {
+			t.Errorf("%s", lines[2])
 		}
 	})
 }
