@@ -85,21 +85,21 @@ func printVerification(w io.Writer, v *status.Verification) error {
 		if remark == "" {
 			remark = t.Remark
 		}
-		inner.printf("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", t.Table, result, t.SourceRows, t.TargetRows, t.Missing, t.Extra, t.Changed, t.LSN, remark)
+		inner.printf("%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", in(t.Database)+t.Table, result, t.SourceRows, t.TargetRows, t.Missing, t.Extra, t.Changed, t.LSN, remark)
 	}
 	if len(v.Tables) > 0 {
 		p.err = errors.CombineErrors(inner.err, tw.Flush())
 	}
 	for _, t := range v.Tables {
 		for _, d := range t.Differences {
-			p.printf("%s: %s %s", t.Table, d.Kind, keyText(d.Key))
+			p.printf("%s: %s %s", in(t.Database)+t.Table, d.Kind, keyText(d.Key))
 			if len(d.Columns) > 0 {
 				p.printf(" in %s", strings.Join(d.Columns, ", "))
 			}
 			p.printf("\n")
 		}
 		if more := t.Missing + t.Extra + t.Changed - int64(len(t.Differences)); more > 0 && len(t.Differences) > 0 {
-			p.printf("%s: … and %d more\n", t.Table, more)
+			p.printf("%s: … and %d more\n", in(t.Database)+t.Table, more)
 		}
 	}
 	p.list("skipped: ", v.Skipped)
@@ -110,7 +110,7 @@ func printVerification(w io.Writer, v *status.Verification) error {
 			continue
 		}
 		differ++
-		p.printf("sequence %s: %s\n", s.Sequence, s.Problem)
+		p.printf("sequence %s: %s\n", in(s.Database)+s.Sequence, s.Problem)
 	}
 	if held > 0 {
 		p.printf("until the cutover: %d sequences are behind\n", held)
@@ -122,7 +122,7 @@ func printVerification(w io.Writer, v *status.Verification) error {
 		} else {
 			differ++
 		}
-		p.printf("%s%s %s: %s\n", until, strings.ToLower(o.Kind), o.Object, o.Problem)
+		p.printf("%s%s %s: %s\n", until, strings.ToLower(o.Kind), in(o.Database)+o.Object, o.Problem)
 	}
 	at := "as both sides stood, at " + v.LSN
 	if v.Aligned {
@@ -134,6 +134,14 @@ func printVerification(w io.Writer, v *status.Verification) error {
 		p.printf("Not equal: %d differences between %d tables, sequences and objects, %s.\n", differ, len(v.Tables), at)
 	}
 	return errors.Wrap(p.err, "write the result")
+}
+
+// in is what a name is prefixed with where there are several databases.
+func in(database string) string {
+	if database == "" {
+		return ""
+	}
+	return database + "."
 }
 
 // keyText is a key as `id=7, region='eu'` would be read aloud: names in order, NULL bare.

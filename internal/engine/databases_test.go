@@ -97,6 +97,9 @@ func TestEndToEnd_DatabasesOfAnyName(t *testing.T) {
 		return streaming == len(uglyNames)+1 // and postgres
 	})
 	c.insert(t, uglyNames...)
+	if v := c.verify(t, 0); !v.Aligned || len(v.Tables) < len(uglyNames) || v.Tables[0].Database == "" {
+		t.Errorf("verified %+v", v)
+	}
 	m.signal(syscall.SIGTERM)
 	m.wait(3)
 	c.insert(t, uglyNames...)

@@ -58,16 +58,56 @@ type verifier struct {
 	rewritten map[catalog.Name]int
 }
 
-// Verify compares source and target. While changes are still applied, both are compared
-// at one position of the source; the run that applies them goes on meanwhile.
+// Verify compares source and target, all databases that were begun together. While changes
+// are still applied, both sides are compared at one position of the source; the run that
+// applies them goes on meanwhile.
 func Verify(ctx context.Context, o VerifyOptions) (*status.Verification, error) {
 	o.setDefaults()
+	names, err := databasesOf(ctx, o.Connection)
+	if err != nil || len(names) < 2 {
+		return verifyDatabase(ctx, o) // where there is no migration, it says so or does without
+	}
+	sum := newVerification(o.Name)
+	for _, c := range o.each(names) {
+		one := o
+		one.Connection = c
+		r, err := verifyDatabase(ctx, one)
+		name := c.Source.Database()
+		if err != nil {
+			return nil, errors.Wrapf(err, "database %q", name)
+		}
+		sum.LSN, sum.Equal, sum.Aligned = r.LSN, sum.Equal && r.Equal, sum.Aligned && r.Aligned
+		for _, t := range r.Tables {
+			t.Database = name
+			sum.Tables = append(sum.Tables, t)
+		}
+		for _, s := range r.Sequences {
+			s.Database = name
+			sum.Sequences = append(sum.Sequences, s)
+		}
+		for _, o := range r.Objects {
+			o.Database = name
+			sum.Objects = append(sum.Objects, o)
+		}
+		for _, text := range r.Skipped {
+			sum.Skipped = append(sum.Skipped, "database "+name+", "+text)
+		}
+	}
+	return sum, nil
+}
+
+func newVerification(name string) *status.Verification {
+	return &status.Verification{
+		SchemaVersion: status.SchemaVersion, Name: name, Equal: true, Aligned: true, Tables: []status.VerifiedTable{},
+		Sequences: []status.VerifiedSequence{}, Objects: []status.VerifiedObject{}, Skipped: []string{},
+	}
+}
+
+// verifyDatabase compares one database.
+func verifyDatabase(ctx context.Context, o VerifyOptions) (*status.Verification, error) {
+	o.setDefaults()
 	v := &verifier{
-		engine: &engine{o: MigrateOptions{Connection: o.Connection}}, o: o,
-		result: &status.Verification{
-			SchemaVersion: status.SchemaVersion, Name: o.Name, Tables: []status.VerifiedTable{},
-			Sequences: []status.VerifiedSequence{}, Objects: []status.VerifiedObject{}, Skipped: []string{},
-		},
+		engine: &engine{o: MigrateOptions{Connection: o.Connection}}, o: o, result: newVerification(o.Name),
 		remarks: map[catalog.Name]string{}, rewritten: map[catalog.Name]int{},
 	}
 	defer v.close(ctx)
@@ -154,6 +194,7 @@ func (v *verifier) resume(ctx context.Context) error {
 		}
 		v.result.Tables = append(v.result.Tables, t)
 		v.result.LSN = t.LSN
+		v.result.Aligned = v.result.Aligned && t.Aligned
 	}
 	v.o.Logger.InfoContext(ctx, "going on with a verification that was not finished", "begun", last.StartedAt.UTC(), "tables_done", len(verdicts))
 	return nil
@@ -188,7 +229,7 @@ func (v *verifier) compareTables(ctx context.Context) error {
 			name := catalog.Name{Schema: t.Namespace, Name: t.Name}
 			if v.rewritten[name]++; v.rewritten[name] == mostRewritten {
 				problem := &rows.Verdict{Table: t, Problem: "it was truncated or altered again and again while it was compared"}
-				if err := v.add(ctx, problem, pair.lsn); err != nil {
+				if err := v.add(ctx, problem, pair); err != nil {
 					return err
 				}
 			}
@@ -199,7 +240,7 @@ func (v *verifier) compareTables(ctx context.Context) error {
 // compare compares tables in a pair of snapshots.
 func (v *verifier) compare(ctx context.Context, pair *snapshots, tables []*rows.Table) (rewritten, rest []*rows.Table, err error) {
 	defer func() { err = errors.CombineErrors(err, pair.close(ctx)) }()
-	v.result.LSN, v.result.Aligned = pair.lsn.String(), pair.aligned
+	v.result.LSN, v.result.Aligned = pair.lsn.String(), v.result.Aligned && pair.aligned
 	begun := time.Now()
 	v.report(func(p *status.Progress) {
 		p.Phase, p.TablesDone, p.TablesTotal = "verifying", len(v.result.Tables), len(v.result.Tables)+len(tables)
@@ -212,7 +253,7 @@ func (v *verifier) compare(ctx context.Context, pair *snapshots, tables []*rows.
 		Imported: func(ctx context.Context) error { return pair.close(ctx) },
 		Jobs:     v.o.Jobs, Samples: v.o.Samples, Logger: v.o.Logger,
 		Full: func() bool { return time.Since(begun) > v.o.SnapshotFor },
-		Done: func(ctx context.Context, verdict *rows.Verdict) error { return v.add(ctx, verdict, pair.lsn) },
+		Done: func(ctx context.Context, verdict *rows.Verdict) error { return v.add(ctx, verdict, pair) },
 		Progress: func(done, total int64) {
 			v.report(func(p *status.Progress) { p.BytesCopied, p.BytesTotal = done*pageBytes, total*pageBytes })
 		},
@@ -238,9 +279,9 @@ func importSnapshot(ctx context.Context, info *conninfo.Info, name string) (*pgx
 }
 
 // add takes over a verdict, and keeps it on the target for a verify that goes on.
-func (v *verifier) add(ctx context.Context, verdict *rows.Verdict, lsn pglogrepl.LSN) error {
+func (v *verifier) add(ctx context.Context, verdict *rows.Verdict, pair *snapshots) error {
 	t := status.VerifiedTable{
-		Table: verdict.Table.String(), Equal: verdict.Equal(), LSN: lsn.String(), Problem: verdict.Problem,
+		Table: verdict.Table.String(), Equal: verdict.Equal(), LSN: pair.lsn.String(), Aligned: pair.aligned, Problem: verdict.Problem,
 		SourceRows: verdict.SourceRows, TargetRows: verdict.TargetRows,
 		Missing: verdict.Missing, Extra: verdict.Extra, Changed: verdict.Changed,
 		Remark:      v.remarks[catalog.Name{Schema: verdict.Table.Namespace, Name: verdict.Table.Name}],
@@ -259,7 +300,7 @@ func (v *verifier) add(ctx context.Context, verdict *rows.Verdict, lsn pglogrepl
 		return errors.Wrap(err, "keep a verdict")
 	}
 	return target.AddVerdict(ctx, v.dst, v.m.Name, target.Verdict{
-		Namespace: verdict.Table.Namespace, Name: verdict.Table.Name, LSN: lsn, JSON: text,
+		Namespace: verdict.Table.Namespace, Name: verdict.Table.Name, LSN: pair.lsn, JSON: text,
 	})
 }
 

@@ -227,6 +227,7 @@ func (w *watch) finish(ctx context.Context) error {
 // endAt lets the stream end at an LSN, and waits until all before it is applied. A message in
 // the WAL behind it makes the walsender pass it even when nothing else does.
 func (w *watch) endAt(ctx context.Context, end pglogrepl.LSN) error {
+	w.endMeeting(ctx) // nothing is to hold the stream on its way
 	w.in.end.Store(uint64(end))
 	if err := cutover.Emit(ctx, w.src); err != nil {
 		return err

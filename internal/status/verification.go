@@ -8,8 +8,8 @@ type Verification struct {
 	// LSN is the source's position at which the tables were compared; where snapshots were
 	// taken more than once, the last one. Each table has its own.
 	LSN string `json:"lsn"`
-	// Aligned reports that both snapshots show the same moment of the source. Else each
-	// side was compared as it stood, which is exact only while nobody writes.
+	// Aligned reports that both snapshots, of each table, show the same moment of the source. Else
+	// each side was compared as it stood, which is exact only while nobody writes.
 	Aligned bool            `json:"aligned"`
 	Tables  []VerifiedTable `json:"tables"`
 	// Sequences and Objects are those that differ, or that the target lacks.
@@ -21,9 +21,12 @@ type Verification struct {
 
 // VerifiedTable is the verdict about one table.
 type VerifiedTable struct {
-	Table string `json:"table"`
-	Equal bool   `json:"equal"`
-	LSN   string `json:"lsn"`
+	// Database is told where several were begun together, here and below.
+	Database string `json:"database,omitempty"`
+	Table    string `json:"table"`
+	Equal    bool   `json:"equal"`
+	LSN      string `json:"lsn"`
+	Aligned  bool   `json:"aligned"`
 	// Problem says why the rows cannot be compared.
 	Problem    string `json:"problem,omitempty"`
 	SourceRows int64  `json:"source_rows"`
@@ -48,6 +51,7 @@ type RowDifference struct {
 // VerifiedSequence is a sequence whose next value differs. Held reports that sequences
 // are set at the cutover, and that it is no difference until then.
 type VerifiedSequence struct {
+	Database string `json:"database,omitempty"`
 	Sequence string `json:"sequence"`
 	Problem  string `json:"problem"`
 	Held     bool   `json:"held"`
@@ -57,8 +61,9 @@ type VerifiedSequence struct {
 // reports that walferry keeps it back until the cutover, and that it is no difference
 // until then.
 type VerifiedObject struct {
-	Kind    string `json:"kind"`
-	Object  string `json:"object"`
-	Problem string `json:"problem"`
-	Held    bool   `json:"held"`
+	Database string `json:"database,omitempty"`
+	Kind     string `json:"kind"`
+	Object   string `json:"object"`
+	Problem  string `json:"problem"`
+	Held     bool   `json:"held"`
 }

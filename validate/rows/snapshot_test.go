@@ -82,13 +82,15 @@ func TestRun_Rewritten(t *testing.T) {
 	t.Parallel()
 	const tables = `CREATE TABLE a AS SELECT 1 AS v; CREATE TABLE b AS SELECT 2 AS v; CREATE TABLE c AS SELECT 3 AS v; CREATE TABLE d AS SELECT 4 AS v`
 	source, target := pgtest.Server(t, 15).Database(t, tables), pgtest.Server(t, 15).Database(t, tables)
+	rewrite := func() {
+		pgtest.Exec(t, target, `TRUNCATE a`, `ALTER TABLE d RENAME COLUMN v TO w`)
+		pgtest.Exec(t, source, `ALTER TABLE b ALTER v TYPE bigint`)
+	}
 	var judged []string
 	rewritten, rest, err := rows.Run(t.Context(), rows.Options{
 		Source: connect(t, source), Target: connect(t, target), Jobs: 1,
 		Imported: func(context.Context) error {
-			// The snapshots are taken by the first query.
-			pgtest.Exec(t, target, `TRUNCATE a`, `ALTER TABLE d RENAME COLUMN v TO w`)
-			pgtest.Exec(t, source, `ALTER TABLE b ALTER v TYPE bigint`)
+			rewrite() // the snapshots are taken by the first query
 			return nil
 		},
 		Done: func(_ context.Context, v *rows.Verdict) error {
@@ -111,14 +113,17 @@ func TestRun_LocksOnePartAtATime(t *testing.T) {
 	t.Parallel()
 	const tables = `CREATE TABLE a AS SELECT 1 AS v; CREATE TABLE b AS SELECT 2 AS v`
 	source, target := pgtest.Server(t, 15).Database(t, tables), pgtest.Server(t, 15).Database(t, tables)
+	truncate := func(table string) {
+		for _, uri := range []string{source, target} {
+			pgtest.Exec(t, uri, `SET lock_timeout = '20s'`, `TRUNCATE `+table, `ALTER TABLE `+table+` ADD e int`)
+		}
+	}
 	full := false
 	rewritten, rest, err := rows.Run(t.Context(), rows.Options{
 		Source: connect(t, source), Target: connect(t, target), Jobs: 1,
 		Full: func() bool { return full },
 		Done: func(_ context.Context, v *rows.Verdict) error {
-			for _, uri := range []string{source, target} {
-				pgtest.Exec(t, uri, `SET lock_timeout = '20s'`, `TRUNCATE `+v.Table.Name, `SET lock_timeout = '20s'; ALTER TABLE `+v.Table.Name+` ADD e int`)
-			}
+			truncate(v.Table.Name)
 			full = true
 			return nil
 		},
