@@ -208,7 +208,7 @@ func (e *engine) stepVerify(ctx context.Context, a cutover.Actions) (string, err
 	err = a.Do(ctx, "compare every row of both sides", func(ctx context.Context) error {
 		o := VerifyOptions{Connection: e.o.Connection, Filter: e.o.Filter, Jobs: e.cut.o.Jobs, Restart: true, RowsOnly: true}
 		o.Progress = nil
-		v, err := Verify(ctx, o)
+		v, err := verifyDatabase(ctx, o)
 		if err != nil {
 			return err
 		}
