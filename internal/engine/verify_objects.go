@@ -12,17 +12,41 @@ import (
 	"github.com/walferry/walferry/internal/target"
 )
 
-// chosenNames are the tables that the filter chooses; nil when that is everything.
+// chosenNames are the tables whose sequences and objects are compared: what is chosen of what
+// the migration moves; nil when that is everything.
 func (v *verifier) chosenNames(ctx context.Context) ([]catalog.Name, error) {
-	if v.o.Filter.IsZero() {
+	tables, err := catalog.Tables(ctx, v.src, v.o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	ledger, err := v.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	moved := map[catalog.Name]bool{}
+	for i := range tables {
+		t := &tables[i]
+		_, listed := ledger[t.Name]
+		_, root := ledger[t.Root]
+		if listed || root || v.m == nil {
+			moved[t.Name] = true
+			for _, above := range []catalog.Name{t.Parent, t.Root} {
+				if !above.IsZero() {
+					moved[above] = true
+				}
+			}
+		}
+	}
+	names := []catalog.Name{}
+	for i := range tables {
+		if moved[tables[i].Name] || tables[i].Kind == catalog.KindPartitioned && !tables[i].HasChildren {
+			names = append(names, tables[i].Name)
+		}
+	}
+	if v.o.Filter.IsZero() && len(names) == len(tables) {
 		return nil, nil
 	}
-	tables, err := catalog.Tables(ctx, v.src, v.o.Filter)
-	names := make([]catalog.Name, len(tables))
-	for i := range tables {
-		names[i] = tables[i].Name
-	}
-	return names, err
+	return names, nil
 }
 
 // beforeCutover reports that sequences are set later.

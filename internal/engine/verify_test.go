@@ -335,3 +335,21 @@ func TestVerify_Refused(t *testing.T) {
 		}
 	}
 }
+
+// TestVerify_Chosen compares only what of the source was moved, its objects too.
+func TestVerify_Chosen(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE a (id serial PRIMARY KEY, v text); CREATE TABLE b (id serial PRIMARY KEY); CREATE INDEX ON b (id);
+		CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF parted DEFAULT; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'`)
+	run(t, 0, p.args("migrate", "--table", "a", "--table", "parted", "--max-replication-lag", "0")...)
+	v := p.verify(t, 0)
+	if len(v.Tables) != 2 || v.Tables[0].Table != "public.a" {
+		t.Errorf("verified %+v", v)
+	}
+	pgtest.Exec(t, p.target, `ALTER TABLE a DROP v`)
+	got := strings.Join(different(p.verify(t, 2)), "\n")
+	want := "public.a the target has no column \"v\"\nCOLUMN public.a v the target has none"
+	if got != want {
+		t.Errorf("found\n%s\nwant\n%s", got, want)
+	}
+}
