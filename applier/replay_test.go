@@ -106,6 +106,39 @@ var replays = []struct {
 		during: []string{`UPDATE a SET u = 6 - u`, `UPDATE a SET u = u % 5 + 1`},
 	},
 	{
+		name: "chains and cycles over several unique indexes, deferrable ones among them",
+		schema: []string{
+			`CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE, v int UNIQUE DEFERRABLE INITIALLY DEFERRED, w int, x int, UNIQUE (w, x))`,
+			`INSERT INTO a SELECT i, i, i, i, i % 3 FROM generate_series(1, 30) i`,
+		},
+		during: []string{
+			`UPDATE a SET v = v % 30 + 1`,
+			`UPDATE a SET u = -u; UPDATE a SET u = 31 + u; UPDATE a SET v = 31 - v`,
+			`UPDATE a SET w = -w, x = 3 - x; UPDATE a SET w = 31 + w; UPDATE a SET u = u + 100 WHERE id = 30; UPDATE a SET u = u - 1 WHERE u BETWEEN 2 AND 2; UPDATE a SET u = u + 200, v = v % 30 + 1`,
+			`DELETE FROM a WHERE id = 7; INSERT INTO a SELECT 107, u - 1000, v, w + 500, x FROM a WHERE id = 8; UPDATE a SET v = 31 WHERE id = 107; UPDATE a SET id = 7 WHERE id = 107; UPDATE a SET (w, x) = (w + 50, x) WHERE id < 20; UPDATE a SET (w, x) = (w - 50, 4) WHERE id < 20`,
+		},
+	},
+	{
+		name:   "wider types of every kind on the target",
+		schema: []string{`CREATE TABLE a (id smallint PRIMARY KEY, i int, r real, c varchar(5), d date, n numeric(5,2))`},
+		target: []string{`DROP TABLE a`, `CREATE TABLE a (id bigint PRIMARY KEY, n numeric, d timestamp, c text, r float8, i numeric)`},
+		during: []string{
+			`INSERT INTO a SELECT i, i * 1000, i / 7.0, 'c' || i, date '2024-02-28' + i, i / 9.0 FROM generate_series(1, 60) i`,
+			`UPDATE a SET i = -i, r = r * 2 WHERE id % 2 = 0`, `UPDATE a SET id = id + 1000 WHERE id > 50`, `DELETE FROM a WHERE id < 5`, `UPDATE a SET d = 'infinity', n = NULL WHERE id = 7`,
+		},
+		compare: `SELECT id::bigint, i::numeric, r::text, c::text, d::timestamp, n::numeric FROM a ORDER BY 1`,
+	},
+	{
+		name:   "a serial key that only the target has",
+		schema: []string{`CREATE TABLE a (v text, n int)`, `ALTER TABLE a REPLICA IDENTITY FULL`},
+		target: []string{`DROP TABLE a`, `CREATE TABLE a (extra serial PRIMARY KEY, n int, v text)`},
+		during: []string{
+			`INSERT INTO a SELECT 'v' || i % 5, i % 3 FROM generate_series(1, 60) i`, `UPDATE a SET n = 7 WHERE ctid = (SELECT min(ctid) FROM a)`,
+			`DELETE FROM a WHERE ctid IN (SELECT max(ctid) FROM a GROUP BY v)`, `UPDATE a SET v = NULL WHERE n = 1`, `DELETE FROM a WHERE v IS NULL AND n = 1`,
+		},
+		compare: `SELECT v, n FROM a ORDER BY v, n`,
+	},
+	{
 		name: "an exclusion constraint",
 		schema: []string{
 			`CREATE TABLE a (id int PRIMARY KEY, during int4range, EXCLUDE USING gist (during WITH &&))`,

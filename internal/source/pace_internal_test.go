@@ -53,7 +53,7 @@ func TestPacedConn_ReadsInBursts(t *testing.T) {
 			queued, last := 0, time.Now()
 			c := &pacedConn{on: true, Conn: readerConn{Reader: readFunc(func(p []byte) (int, error) {
 				if queued == 0 {
-					time.Sleep(time.Microsecond) // a read waits for the next row
+					time.Sleep(time.Microsecond) //nolint:forbidigo // of a synctest bubble: a read waits for the next row
 				}
 				queued = min(queued+int(time.Since(last)*time.Duration(perMillisecond)/time.Millisecond)+1, buffer)
 				last = time.Now()
