@@ -34,7 +34,18 @@ func fetchClient(ctx context.Context, minMajor int) (string, error) {
 			continue
 		}
 		dir, err := cached(ctx, fmt.Sprintf("postgresql-client-%d", c.major), func(ctx context.Context, dir string) error {
-			return unpackDebian(ctx, c.suite, c.major, dir)
+			if err := unpackDebian(ctx, c.suite, fmt.Sprintf("postgresql-client-%d", c.major), dir); err != nil {
+				return withClientHint(err, c.major)
+			}
+			if err := wrap(dir, fmt.Sprintf("usr/lib/postgresql/%d/bin", c.major), clientPrograms...); err != nil {
+				return err
+			}
+			for _, program := range clientPrograms {
+				if _, err := majorOf(ctx, filepath.Join(dir, "bin", program)); err != nil {
+					return errors.Wrap(err, "try the unpacked programs")
+				}
+			}
+			return nil
 		})
 		return filepath.Join(dir, "bin"), err
 	}
@@ -46,17 +57,17 @@ func withClientHint(err error, major int) error {
 		"install pg_dump, pg_restore and psql of PostgreSQL %d, and set WALFERRY_PG_BIN to their directory", major)
 }
 
-// unpackDebian runs apt with a configuration and state of its own, so that it
+// unpackDebian unpacks a package of a Debian suite with all libraries that it needs
+// down to libc. It runs apt with a configuration and state of its own, so that it
 // neither reads nor changes what the machine has installed.
-func unpackDebian(ctx context.Context, suite string, major int, dir string) error {
+func unpackDebian(ctx context.Context, suite, name, dir string) error {
 	for _, program := range []string{"apt-get", "apt-config", "dpkg-deb"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return withClientHint(errors.Wrap(err, "fetch Debian's packages"), major)
+			return errors.Wrap(err, "fetch Debian's packages")
 		}
 	}
 	if !exists(debianKeyring) {
-		err := errors.Newf("fetch Debian's packages: there is no %s", debianKeyring)
-		return withClientHint(err, major)
+		return errors.Newf("fetch Debian's packages: there is no %s", debianKeyring)
 	}
 	a := apt{root: filepath.Join(dir, "apt")}
 	if err := a.configure(ctx, suite); err != nil {
@@ -65,7 +76,7 @@ func unpackDebian(ctx context.Context, suite string, major int, dir string) erro
 	if err := a.run(ctx, "update"); err != nil {
 		return err
 	}
-	if err := a.run(ctx, "install", "--yes", "--download-only", fmt.Sprintf("postgresql-client-%d", major)); err != nil {
+	if err := a.run(ctx, "install", "--yes", "--download-only", name); err != nil {
 		return err
 	}
 	packages, err := filepath.Glob(filepath.Join(a.archives(), "*.deb"))
@@ -82,8 +93,5 @@ func unpackDebian(ctx context.Context, suite string, major int, dir string) erro
 			return errors.WithDetail(err, strings.TrimSpace(string(out)))
 		}
 	}
-	if err := os.RemoveAll(a.root); err != nil {
-		return errors.Wrap(err, "remove the fetched packages")
-	}
-	return wrap(ctx, dir, major)
+	return errors.Wrap(os.RemoveAll(a.root), "remove the fetched packages")
 }

@@ -1,7 +1,6 @@
 package pgbin
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,37 +12,33 @@ import (
 // the machine's own may be too old for it.
 const wrapperText = `#!/bin/sh
 root=$(dirname "$(readlink -f "$0")")/..
-exec "$root/%s" --library-path "$root/%s" "$root/usr/lib/postgresql/%d/bin/%s" "$@"
+exec "$root/%s" --library-path "$root/%s" "$root/%s/%s" "$@"
 `
 
-// wrap writes bin with one script per client program, and tries them.
-func wrap(ctx context.Context, root string, major int) error {
+// wrap writes bin with one script per program of the directory where, below root.
+func wrap(root, where string, programs ...string) error {
 	loader, err := findOne(root, "usr/lib*/ld-linux-*.so.*", "lib*/ld-linux-*.so.*", "usr/lib/*-linux-gnu/ld-linux-*.so.*", "lib/*-linux-gnu/ld-linux-*.so.*")
 	if err != nil {
 		return err
 	}
-	libpq, err := findOne(root, "usr/lib/*-linux-gnu/libpq.so.5")
+	libraries, err := findOne(root, "usr/lib/*-linux-gnu")
 	if err != nil {
 		return err
 	}
-	libraries := filepath.Dir(libpq)
 	// Packages of before the merge of /lib into /usr/lib have both.
 	libraries += `:$root/` + filepath.Join("lib", filepath.Base(libraries))
 	bin := filepath.Join(root, "bin")
 	if err := makeReadable(bin); err != nil {
 		return err
 	}
-	for _, program := range clientPrograms {
+	for _, program := range programs {
 		path := filepath.Join(bin, program)
-		text := fmt.Sprintf(wrapperText, loader, libraries, major, program)
+		text := fmt.Sprintf(wrapperText, loader, libraries, where, program)
 		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 			return errors.Wrapf(err, "write the wrapper of %s", program)
 		}
 		if err := os.Chmod(path, 0o755); err != nil {
 			return errors.Wrapf(err, "make the wrapper of %s executable", program)
-		}
-		if _, err := majorOf(ctx, path); err != nil {
-			return errors.Wrap(err, "try the unpacked programs")
 		}
 	}
 	return nil
