@@ -29,8 +29,7 @@ func FindRung(ctx context.Context, conn *pgx.Conn) (Rung, error) {
 		var pgErr *pgconn.PgError
 		switch {
 		case err == nil:
-			_, err := conn.Exec(ctx, `RESET session_replication_role`)
-			return rung, errors.Wrap(err, "reset session_replication_role on the target")
+			return rung, rung.reset(ctx, conn)
 		case !errors.As(err, &pgErr):
 			return "", err
 		}
@@ -49,4 +48,14 @@ func (r Rung) Prepare(ctx context.Context, conn *pgx.Conn) error {
 	case TakeDown:
 	}
 	return errors.Wrapf(err, "keep triggers from firing on the target by %s", r)
+}
+
+// reset undoes Prepare. Who may not set the parameter may not reset it either.
+func (r Rung) reset(ctx context.Context, conn *pgx.Conn) error {
+	sql := `RESET session_replication_role`
+	if r == AivenExtras {
+		sql = `SELECT aiven_extras.session_replication_role('origin')`
+	}
+	_, err := conn.Exec(ctx, sql)
+	return errors.Wrap(err, "reset session_replication_role on the target")
 }
