@@ -5,71 +5,72 @@ import (
 	"testing"
 )
 
-func TestSourceVersion(t *testing.T) {
-	t.Parallel()
-	for num, want := range map[int]Severity{90624: Error, 120022: Error, 130000: "", 180004: "", 190000: Warning} {
-		p := &preflight{source: &server{versionNum: num}}
-		findings, err := sourceVersion(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got Severity
-		for _, f := range findings {
-			// A finding without a severity has that of its check.
-			if got = f.Severity; got == "" {
-				got = Error
-			}
-		}
-		if got != want {
-			t.Errorf("%d: %q, want %q", num, got, want)
-		}
-	}
-}
-
 func TestMinorVersion(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		major, minor int
-		warned       bool
-	}{{13, 21, true}, {13, 23, false}, {15, 13, true}, {15, 14, false}, {17, 5, true}, {17, 10, false}, {18, 0, false}} {
-		if got := len(minorVersion(tc.major, tc.minor)) > 0; got != tc.warned {
-			t.Errorf("%d.%d: warned %v", tc.major, tc.minor, got)
+		want         Severity
+	}{{13, 21, Warning}, {13, 23, ""}, {15, 13, Warning}, {15, 16, Info}, {15, 18, ""}, {17, 5, Warning}, {17, 10, Info}, {18, 0, Warning}, {18, 4, ""}} {
+		var got Severity
+		if found := minorVersion(tc.major, tc.minor); len(found) > 0 {
+			got = found[0].Severity
+		}
+		if got != tc.want {
+			t.Errorf("%d.%d: %q, want %q", tc.major, tc.minor, got, tc.want)
 		}
 	}
 }
 
-func TestOutputPlugin(t *testing.T) {
+func TestRecognise(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		settings map[string]string
-		allowed  bool
+		host, setting, role, want, walLevel string
 	}{
-		{nil, true},
-		{map[string]string{"output_plugin_libraries": "pgoutput, test_decoding"}, true},
-		{map[string]string{"output_plugin_libraries": `test_decoding, "pgoutput"`}, true},
-		{map[string]string{"output_plugin_libraries": "wal2json"}, false},
+		{"x.c1.eu-west-1.rds.amazonaws.com", "", "", "Amazon RDS or Aurora", "rds.logical_replication"},
+		{"10.0.0.1", "rds.logical_replication", "rds_superuser", "Amazon RDS or Aurora", "parameter group"},
+		{"10.0.0.1", "cloudsql.logical_decoding", "", "Google Cloud SQL", "cloudsql.logical_decoding=on"},
+		{"10.0.0.1", "", "cloudsqlsuperuser", "Google Cloud SQL", "cloudsql.logical_decoding"},
+		{"10.0.0.1", "alloydb.logical_decoding", "alloydbsuperuser", "Google AlloyDB", "alloydb.logical_decoding"},
+		{"x.postgres.database.azure.com", "", "", "Azure Database for PostgreSQL", "server parameter wal_level"},
+		{"10.0.0.1", "azure.extensions", "", "Azure Database for PostgreSQL", "server parameter"},
+		{"DB-1.b.db.ondigitalocean.com", "", "", "DigitalOcean", "support"},
+		{"10.0.0.1", "", "doadmin", "DigitalOcean", "support"},
+		{"pg-1.aivencloud.com", "", "", "Aiven", "support"},
+		{"db.abcd.supabase.co", "", "", "Supabase", "supabase"},
+		{"ep-1.eu-central-1.aws.neon.tech", "", "", "Neon", "console"},
+		{"10.0.0.1", "", "neon_superuser", "Neon", "console"},
+		{"p.abc.db.postgresbridge.com", "", "", "Crunchy Bridge", "ALTER SYSTEM"},
+		{"dpg-1.frankfurt-postgres.render.com", "", "", "Render", "support"},
+		{"localhost", "", "", "", "ALTER SYSTEM"},
 	} {
-		p := &preflight{source: &server{settings: tc.settings}}
-		findings, err := outputPlugin(t.Context(), p)
-		if err != nil || (len(findings) == 0) != tc.allowed {
-			t.Errorf("%v: %v, %v", tc.settings, findings, err)
+		got := recognise(tc.host, map[string]string{tc.setting: ""}, []string{tc.role})
+		if got.name != tc.want || !strings.Contains(got.walLevel, tc.walLevel) {
+			t.Errorf("%+v: %s: %s", tc, got.name, got.walLevel)
+		}
+	}
+	for i := range providers {
+		if p := &providers[i]; p.name == "" || p.walLevel == "" || p.replication == "" {
+			t.Errorf("%s: a hint is missing", p.name)
 		}
 	}
 }
 
-func TestWalLevel_KnowsServices(t *testing.T) {
+func TestOlderVersion(t *testing.T) {
 	t.Parallel()
-	for setting, want := range map[string]string{
-		"rds.logical_replication":   "parameter group",
-		"cloudsql.logical_decoding": "cloudsql.logical_decoding",
-		"alloydb.logical_decoding":  "alloydb.logical_decoding",
-		"azure.extensions":          "server parameter",
-		"other":                     "ALTER SYSTEM",
+	for _, tc := range []struct {
+		a, b string
+		want bool
+	}{
+		{"1.9", "1.10", true},
+		{"1.10", "1.9", false},
+		{"1.6", "1.6.0", false},
+		{"3.3.2next", "3.3.3", true},
+		{"unpackaged", "1.0", false},
+		{"2", "10", true},
+		{"1.0", "1.0", false},
 	} {
-		p := &preflight{source: &server{settings: map[string]string{"wal_level": "replica", setting: "off"}}}
-		findings, err := walLevel(t.Context(), p)
-		if err != nil || len(findings) != 1 || !strings.Contains(findings[0].Hint, want) {
-			t.Errorf("%s: %v, %v", setting, findings, err)
+		if got := olderVersion(tc.a, tc.b); got != tc.want {
+			t.Errorf("%s older than %s: %v", tc.a, tc.b, got)
 		}
 	}
 }

@@ -29,10 +29,25 @@ type Finding struct {
 	Hint   string `json:"hint"`
 }
 
+// TableSize is a table that moves, as large as the source says.
+type TableSize struct {
+	Table string `json:"table"`
+	// Bytes are those of the table with its TOAST, without indexes.
+	Bytes int64 `json:"bytes"`
+	// EstimatedRows is -1 when the table was never analyzed.
+	EstimatedRows int64 `json:"estimated_rows"`
+}
+
 // Report is the outcome of Preflight.
 type Report struct {
-	// Findings are in the order of the checks: source before target.
+	// Findings are in the order of the checks.
 	Findings []Finding
+	// Method is what Auto was decided to be, or what was asked for; empty when a side
+	// could not be asked. Reason says why a dump was chosen.
+	Method Method
+	Reason string
+	// Tables are what moves, largest first.
+	Tables []TableSize
 }
 
 // OK reports whether nothing blocks the migration.
@@ -42,13 +57,19 @@ func (r Report) OK() bool {
 
 // MarshalJSON writes the report as the command line promises it.
 func (r Report) MarshalJSON() ([]byte, error) {
-	findings := r.Findings
+	findings, tables := r.Findings, r.Tables
 	if findings == nil {
 		findings = []Finding{}
 	}
+	if tables == nil {
+		tables = []TableSize{}
+	}
 	return json.Marshal(struct {
-		SchemaVersion int       `json:"schema_version"`
-		OK            bool      `json:"ok"`
-		Findings      []Finding `json:"findings"`
-	}{1, r.OK(), findings})
+		SchemaVersion int         `json:"schema_version"`
+		OK            bool        `json:"ok"`
+		Findings      []Finding   `json:"findings"`
+		Method        Method      `json:"method,omitempty"`
+		Reason        string      `json:"reason,omitempty"`
+		Tables        []TableSize `json:"tables"`
+	}{1, r.OK(), findings, r.Method, r.Reason, tables})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/pgtest"
 )
 
@@ -19,6 +20,20 @@ func connect(t *testing.T, uri string) *pgx.Conn {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// reach connects as walferry does, or says why that is not possible.
+func reach(t *testing.T, side, uri string) (*pgx.Conn, error) {
+	t.Helper()
+	info, err := conninfo.Parse(side, uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := info.Connect(t.Context())
+	if err == nil {
+		t.Cleanup(func() { _ = c.PgConn().Conn().Close() })
+	}
+	return c, err
 }
 
 // as returns the URI with another role.

@@ -7,38 +7,43 @@ import (
 	"github.com/walferry/walferry/internal/catalog"
 )
 
-// identity finds tables whose UPDATE and DELETE statements need a replica
-// identity as soon as a publication publishes them.
-func identity(_ context.Context, p *preflight) ([]Finding, error) {
-	var findings []Finding
-	for i := range p.tables {
-		t := &p.tables[i]
-		if t.Identified() || t.Kind == catalog.KindPartitioned || t.Persistence == catalog.Unlogged {
-			continue
-		}
-		f := Finding{
-			Object:  t.String(),
-			Message: "UPDATE and DELETE of the table cannot be replicated: " + t.IdentityProblem(),
-			Detail:  "walferry publishes it for INSERT and TRUNCATE only: the source's application goes on unhurt, but rows that it updates or deletes stay as they are on the target.",
-			Hint:    "On the source, run: ALTER TABLE " + t.Quoted() + " REPLICA IDENTITY FULL; or, better, add a primary key.",
-		}
-		if len(p.Publications) > 0 {
-			f.Detail = "Where its publication publishes updates or deletes, the source refuses such statements of its own application."
-		}
-		findings = append(findings, f)
-	}
-	return findings, nil
+var objectChecks = []check{
+	{
+		id: "source.unlogged", severity: Warning, needs: source, replication: true, run: unlogged,
+		cause:  "A table is unlogged: its rows are not in the WAL, and replication carries none of its changes. walferry copies it once, when nothing is written anymore; a publication that is named with `--publication` cannot hold it.",
+		remedy: "`ALTER TABLE … SET LOGGED`, if the copy at the end would take too long.",
+	},
+	{
+		id: "source.large_objects", severity: Info, needs: source, run: largeObjects,
+		cause:  "The source holds large objects, which a publication does not carry. walferry copies them before the stream and again what has changed since when the migration ends. A warning when they are left out: because that was asked for, or because only some tables were chosen and nothing says whose they are.",
+		remedy: "Migrate without a choice of tables; or move them yourself after writing to the source has ended.",
+	},
+	{
+		id: "source.sequences", severity: Info, needs: source, replication: true, run: sequences,
+		cause:  "Replication does not carry sequences. walferry sets them when the migration ends.",
+		remedy: "Nothing. Do not insert into the target before.",
+	},
+	{
+		id: "source.foreign_tables", severity: Info, needs: source, run: foreignTables,
+		cause:  "The rows of a foreign table are elsewhere and are not copied.",
+		remedy: "Let the target's foreign server and user mapping reach what the source's do.",
+	},
+	{
+		id: "source.materialized_views", severity: Info, needs: source, run: materializedViews,
+		cause:  "A materialized view is filled on the target at the end of the migration; until then it is empty.",
+		remedy: "Nothing; with `--no-schema` and a choice of tables, refresh it yourself.",
+	},
 }
 
 func unlogged(_ context.Context, p *preflight) ([]Finding, error) {
 	var findings []Finding
-	for i := range p.tables {
+	for i := range p.tables { // a publication holds none
 		if t := &p.tables[i]; t.Persistence == catalog.Unlogged {
 			findings = append(findings, Finding{
 				Object:  t.String(),
 				Message: "the table is unlogged: replication carries none of its changes",
-				Detail:  "Its definition is migrated, its rows are not kept up to date.",
-				Hint:    "On the source, run: ALTER TABLE " + t.Quoted() + " SET LOGGED; if its rows matter.",
+				Detail:  "Its rows are copied once, when the migration ends and nothing is written to the source anymore.",
+				Hint:    "If that would take too long, run on the source: ALTER TABLE " + t.Quoted() + " SET LOGGED;",
 			})
 		}
 	}
@@ -46,16 +51,25 @@ func unlogged(_ context.Context, p *preflight) ([]Finding, error) {
 }
 
 func largeObjects(ctx context.Context, p *preflight) ([]Finding, error) {
-	n, err := p.source.number(ctx, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata")
+	n, err := catalog.LargeObjects(ctx, p.source.conn)
 	if err != nil || n == 0 {
 		return nil, err
 	}
-	return []Finding{{
+	f := Finding{
 		Object:  p.source.database,
 		Message: fmt.Sprintf("the source holds %d large objects, which replication does not carry", n),
-		Detail:  "Columns that refer to them (oid, lo) arrive, what they refer to does not.",
-		Hint:    "Move them with pg_dump --large-objects after writing to the source has ended, or store them as bytea before.",
-	}}, nil
+	}
+	switch {
+	case p.NoLargeObjects || p.chosen():
+		f.Severity = Warning
+		f.Detail = "They are left out. Columns that refer to them (oid, lo) arrive, what they refer to does not."
+		f.Hint = "Migrate without a choice of tables; or move them with pg_dump --large-objects after writing to the source has ended, or store them as bytea before."
+	case p.Method == Dump:
+		f.Detail = "They are copied with the tables."
+	default:
+		f.Detail = "They are copied before the stream, and when the migration ends again those that have changed. Many of them make its end longer."
+	}
+	return []Finding{f}, nil
 }
 
 func sequences(ctx context.Context, p *preflight) ([]Finding, error) {
@@ -78,10 +92,12 @@ func foreignTables(_ context.Context, p *preflight) ([]Finding, error) {
 }
 
 func materializedViews(_ context.Context, p *preflight) ([]Finding, error) {
-	return skippedOf(p, catalog.KindMaterializedView, Finding{
-		Message: "the materialized view is empty on the target until it is refreshed",
-		Hint:    "On the target, run REFRESH MATERIALIZED VIEW when the migration has ended.",
-	}), nil
+	f := Finding{Message: "the materialized view is empty on the target until it is filled at the end of the migration"}
+	if p.NoSchema && p.chosen() {
+		f.Message = "the materialized view is not filled on the target"
+		f.Hint = "On the target, run REFRESH MATERIALIZED VIEW when the migration has ended."
+	}
+	return skippedOf(p, catalog.KindMaterializedView, f), nil
 }
 
 func skippedOf(p *preflight, kind catalog.Kind, f Finding) []Finding {
@@ -93,19 +109,4 @@ func skippedOf(p *preflight, kind catalog.Kind, f Finding) []Finding {
 		}
 	}
 	return findings
-}
-
-func size(_ context.Context, p *preflight) ([]Finding, error) {
-	var total int64
-	for i := range p.tables {
-		total += p.tables[i].Bytes
-	}
-	if p.MaxTotalBytes <= 0 || total <= p.MaxTotalBytes {
-		return nil, nil
-	}
-	return []Finding{{
-		Object:  p.source.database,
-		Message: fmt.Sprintf("the chosen tables hold %d bytes, more than the %d that are allowed", total, p.MaxTotalBytes),
-		Detail:  "Indexes are not counted.",
-	}}, nil
 }

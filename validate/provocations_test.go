@@ -2,16 +2,21 @@ package validate
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/schema"
+	"github.com/walferry/walferry/internal/sqltext"
 )
 
 // provocation spoils a sound migration in one way.
@@ -22,20 +27,112 @@ type provocation struct {
 
 func (p provocation) name() string { return strings.TrimSuffix(p.id+" "+p.variant, " ") }
 
-// unprovoked are checks of what no server here can be made to show. Their tests
-// are in facts_test.go.
-var unprovoked = []string{"source.version", "source.minor_version", "source.output_plugin"}
-
 var provocations = []provocation{
+	{"source.connection", "refused", func(s *scene) (string, Severity) {
+		s.source = through(s.t, s.source, "127.0.0.1:1")
+		return "source", Error
+	}},
+	{"source.connection", "role", func(s *scene) (string, Severity) {
+		s.source = as(s.t, s.source, "nobody_of_that_name")
+		return "source", Error
+	}},
+	{"target.connection", "database", func(s *scene) (string, Severity) {
+		s.target = strings.Replace(s.target, database(s.t, s.target), "absent", 1)
+		return "target", Error
+	}},
 	{"source.pooler", "", func(s *scene) (string, Severity) {
-		address := startPooler(s.t, s.source)
-		s.source = through(s.t, s.source, address)
-		return address, Error
+		s.source = s.pooled(s.source)
+		return host(s.t, s.source), Error
 	}},
 	{"target.pooler", "", func(s *scene) (string, Severity) {
-		address := startPooler(s.t, s.target)
-		s.target = through(s.t, s.target, address)
-		return address, Error
+		s.target = s.pooled(s.target)
+		return host(s.t, s.target), Error
+	}},
+	{"walferry.programs", "", func(s *scene) (string, Severity) {
+		s.o.FindPrograms = func(ctx context.Context, major int) error {
+			_, err := schema.FindPGBin(ctx, s.t.TempDir(), major)
+			return err
+		}
+		return "pg_dump", Error
+	}},
+	{"source.version", "old", func(s *scene) (string, Severity) {
+		s.dress(s.source, "server_version_num", "120022")
+		return "12", Error
+	}},
+	{"source.version", "new", func(s *scene) (string, Severity) {
+		s.dress(s.source, "server_version_num", "200001")
+		return "20", Warning
+	}},
+	{"target.version", "new", func(s *scene) (string, Severity) {
+		s.dress(s.target, "server_version_num", "200001")
+		return "20", Warning
+	}},
+	{"source.minor_version", "", func(s *scene) (string, Severity) {
+		s.dress(s.source, "server_version_num", "150005")
+		return "15.5", Warning
+	}},
+	{"source.minor_version", "harmless", func(s *scene) (string, Severity) {
+		s.dress(s.source, "server_version_num", "150017")
+		return "15.17", Info
+	}},
+	{"source.output_plugin", "", func(s *scene) (string, Severity) {
+		s.dress(s.source, "output_plugin_libraries", "test_decoding")
+		return "output_plugin_libraries", Error
+	}},
+	{"source.wal_sender_timeout", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, `ALTER DATABASE "`+database(s.t, s.source)+`" SET wal_sender_timeout = '2s'`)
+		return "wal_sender_timeout", Warning
+	}},
+	{"source.timeouts", "role", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, `ALTER DATABASE "`+database(s.t, s.source)+`" SET statement_timeout = '1h'`)
+		s.plain = true
+		return "statement_timeout", Warning
+	}},
+	{"source.timeouts", "old snapshots", func(s *scene) (string, Severity) {
+		s.dress(s.source, "old_snapshot_threshold", "60")
+		return "old_snapshot_threshold", Warning
+	}},
+	{"source.timeouts", "standby", func(s *scene) (string, Severity) {
+		s.source = s.standby()
+		return "max_standby_streaming_delay", Warning
+	}},
+	{"target.timeouts", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.target, `ALTER DATABASE "`+database(s.t, s.target)+`" SET idle_in_transaction_session_timeout = '1min'`)
+		s.plain = true
+		return "idle_in_transaction_session_timeout", Warning
+	}},
+	{"source.slots", "one", func(s *scene) (string, Severity) {
+		s.dress(s.source, "max_replication_slots", "1")
+		return "max_replication_slots", Warning
+	}},
+	{"source.create_slot", "refused", func(s *scene) (string, Severity) {
+		s.source = pgtest.Start(s.t, 15, map[string]string{"wal_level": "replica"}).Database(s.t)
+		s.dress(s.source, "wal_level", "logical")
+		uri := s.source
+		s.o.ConnectReplication = func(ctx context.Context) (*pgconn.PgConn, error) {
+			return pgconn.Connect(ctx, uri+"&replication=database")
+		}
+		return database(s.t, s.source), Error
+	}},
+	{"source.create_slot", "late", func(s *scene) (string, Severity) {
+		uri := s.source
+		c := pgtest.Connect(s.t, s.source)
+		if _, err := c.PgConn().Exec(s.t.Context(), "BEGIN; SELECT txid_current()").ReadAll(); err != nil {
+			s.t.Fatal(err)
+		}
+		s.o.ConnectReplication = func(ctx context.Context) (*pgconn.PgConn, error) {
+			return pgconn.Connect(ctx, uri+"&replication=database")
+		}
+		return database(s.t, s.source), Warning
+	}},
+	{"source.old_transactions", "hidden", func(s *scene) (string, Severity) {
+		c := pgtest.Connect(s.t, s.source)
+		if _, err := c.PgConn().Exec(s.t.Context(), "BEGIN; SELECT txid_current()").ReadAll(); err != nil {
+			s.t.Fatal(err)
+		}
+		name := database(s.t, s.source)
+		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		return name, Warning
 	}},
 	{"source.standby", "", func(s *scene) (string, Severity) {
 		s.source = s.standby()
@@ -64,12 +161,8 @@ var provocations = []provocation{
 	{"source.replication_connection", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "")
 		uri := as(s.t, s.source, name)
-		s.o.ConnectReplication = func(ctx context.Context) error {
-			c, err := pgconn.Connect(ctx, uri+"&replication=database")
-			if err == nil {
-				err = c.Close(ctx)
-			}
-			return err
+		s.o.ConnectReplication = func(ctx context.Context) (*pgconn.PgConn, error) {
+			return pgconn.Connect(ctx, uri+"&replication=database")
 		}
 		return "postgres", Error
 	}},
@@ -128,6 +221,18 @@ var provocations = []provocation{
 		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return "public.orders", Error
 	}},
+	{"source.dump_rights", "", func(s *scene) (string, Severity) {
+		name := role(s.t, s.source, "REPLICATION")
+		pgtest.Exec(s.t, s.source, "CREATE TABLE chosen (id int PRIMARY KEY); GRANT SELECT ON chosen TO "+name)
+		s.source = as(s.t, s.source, name)
+		s.o.Tables = []string{"chosen"}
+		return "public.orders", Error
+	}},
+	{"source.sequence_rights", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE SEQUENCE numbers")
+		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		return "public.numbers", Error
+	}},
 	{"source.select", "", func(s *scene) (string, Severity) {
 		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return "public.orders", Error
@@ -151,8 +256,58 @@ var provocations = []provocation{
 		return "public.orders", Error
 	}},
 	{"source.size", "", func(s *scene) (string, Severity) {
+		name := database(s.t, s.source)
 		s.o.MaxTotalBytes = 100
-		return database(s.t, s.source), Error
+		return name, Error
+	}},
+	{"source.copy_time", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "INSERT INTO orders SELECT n, repeat('x', 1000) FROM generate_series(2, 2000) n; ANALYZE orders")
+		s.o.Measure = 100 * time.Millisecond
+		return "public.orders", Info
+	}},
+	{"source.wal_rate", "more than the slot may keep", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "UPDATE pg_class SET relpages = 1 WHERE relname = 'orders'")
+		s.dress(s.source, "max_slot_wal_keep_size", "0")
+		s.o.Measure = 50 * time.Millisecond
+		ctx, cancel := context.WithCancel(s.t.Context())
+		uri := s.source
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			c, err := pgx.Connect(ctx, uri)
+			for err == nil {
+				_, err = c.Exec(ctx, "SELECT pg_logical_emit_message(false, 'walferry', repeat('x', 100000))")
+			}
+			if c != nil {
+				_ = c.Close(context.WithoutCancel(ctx))
+			}
+		})
+		s.t.Cleanup(func() { cancel(); writing.Wait() })
+		return database(s.t, s.source), Warning
+	}},
+	{"source.connections", "role", func(s *scene) (string, Severity) {
+		name := role(s.t, s.source, "CONNECTION LIMIT 4")
+		s.source = as(s.t, s.source, name)
+		s.o.Jobs = 8
+		return name, Error
+	}},
+	{"source.connections", "server", func(s *scene) (string, Severity) {
+		s.o.Jobs = 1000
+		return "max_connections", Error
+	}},
+	{"target.connections", "database", func(s *scene) (string, Severity) {
+		name := database(s.t, s.target)
+		pgtest.Exec(s.t, s.target, `ALTER DATABASE "`+name+`" CONNECTION LIMIT 3`)
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.o.ApplyJobs = 9
+		return name, Error
+	}},
+	{"migration.method", "", func(s *scene) (string, Severity) {
+		s.o.Method = Auto
+		name := role(s.t, s.source, "")
+		pgtest.Exec(s.t, s.source, "GRANT SELECT ON orders TO "+name)
+		n := database(s.t, s.source)
+		s.source = as(s.t, s.source, name)
+		return n, Warning
 	}},
 	{"source.identity", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, `CREATE TABLE "Key less" (id int)`)
@@ -162,12 +317,67 @@ var provocations = []provocation{
 		pgtest.Exec(s.t, s.source, "CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE)")
 		return "public.deferred", Warning
 	}},
+	{"source.identity", "named publication", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE TABLE keyless (id int)", "CREATE PUBLICATION theirs FOR TABLE keyless")
+		s.o.Publications = []string{"theirs"}
+		return "public.keyless", Warning
+	}},
+	{"source.full_identity", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE TABLE docs (id int, doc json, at point); ALTER TABLE docs REPLICA IDENTITY FULL")
+		return "public.docs", Info
+	}},
+	{"source.deferrable_keys", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ADD UNIQUE (note) DEFERRABLE")
+		return "public.orders", Info
+	}},
+	{"source.row_filters", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE PUBLICATION filtered FOR TABLE orders WHERE (id > 1)")
+		s.o.Publications = []string{"filtered"}
+		return "public.orders", Warning
+	}},
+	{"source.generated_columns", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ADD twice int GENERATED ALWAYS AS (id * 2) STORED")
+		return "public.orders", Info
+	}},
+	{"source.identity_columns", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ALTER id ADD GENERATED ALWAYS AS IDENTITY")
+		return "public.orders", Info
+	}},
+	{"source.triggers", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, trigger, "ALTER TABLE orders ENABLE ALWAYS TRIGGER watch")
+		return "public.orders", Info
+	}},
+	{"source.rules", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE RULE quiet AS ON DELETE TO orders DO INSTEAD NOTHING")
+		return "public.orders", Info
+	}},
+	{"source.exclusion_constraints", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ADD during tsrange, ADD EXCLUDE USING gist (during WITH &&)")
+		return "public.orders", Info
+	}},
+	{"source.invalid_indexes", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE INDEX broken ON orders (note)", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass")
+		return "public.orders", Warning
+	}},
+	{"source.not_valid_constraints", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ADD CHECK (id > 100) NOT VALID")
+		return "public.orders", Info
+	}},
+	{"source.text_format", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders ADD kind regclass, ADD acl aclitem")
+		return database(s.t, s.source), Info
+	}},
 	{"source.unlogged", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE UNLOGGED TABLE cache (id int)")
 		return "public.cache", Warning
 	}},
 	{"source.large_objects", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "SELECT lo_create(0)")
+		return database(s.t, s.source), Info
+	}},
+	{"source.large_objects", "left out", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "SELECT lo_create(0)")
+		s.o.Tables = []string{"orders"}
 		return database(s.t, s.source), Warning
 	}},
 	{"source.sequences", "", func(s *scene) (string, Severity) {
@@ -182,7 +392,7 @@ var provocations = []provocation{
 		pgtest.Exec(s.t, s.source, "CREATE MATERIALIZED VIEW sums AS SELECT count(*) FROM orders")
 		return "public.sums", Info
 	}},
-	{"target.version", "", func(s *scene) (string, Severity) {
+	{"target.version", "older", func(s *scene) (string, Severity) {
 		s.target = pgtest.Server(s.t, 13).Database(s.t)
 		return "13", Error
 	}},
@@ -198,9 +408,110 @@ var provocations = []provocation{
 		s.target = encoded(s.t, s.target, "LATIN1")
 		return "LATIN1", Warning
 	}},
+	{"target.encoding", "rows", func(s *scene) (string, Severity) {
+		s.target = encoded(s.t, s.target, "LATIN1")
+		pgtest.Exec(s.t, s.source, "INSERT INTO orders VALUES (2, '5 €')")
+		return "public.orders", Error
+	}},
 	{"target.encoding", "unknown source", func(s *scene) (string, Severity) {
 		s.source = encoded(s.t, s.source, "SQL_ASCII")
 		return "UTF8", Warning
+	}},
+	{"target.encoding", "bytes", func(s *scene) (string, Severity) {
+		s.source = encoded(s.t, s.source, "SQL_ASCII")
+		pgtest.Exec(s.t, s.source, "CREATE TABLE raw (id int PRIMARY KEY, note text); INSERT INTO raw VALUES (1, E'\\xe9')")
+		return "public.raw", Error
+	}},
+	{"source.collation_version", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, `CREATE TABLE sorted (id text COLLATE "en-x-icu" PRIMARY KEY)`, "UPDATE pg_collation SET collversion = '0' WHERE collname = 'en-x-icu'")
+		return "pg_catalog.en-x-icu", Warning
+	}},
+	{"source.collation_version", "database", func(s *scene) (string, Severity) {
+		s.source = located(s.t, s.source, "C.UTF-8")
+		pgtest.Exec(s.t, s.source, "CREATE OR REPLACE FUNCTION pg_catalog.pg_database_collation_actual_version(oid) RETURNS text LANGUAGE sql AS $$SELECT '2.36'$$")
+		pgtest.Exec(s.t, s.source, "UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()")
+		return database(s.t, s.source), Warning
+	}},
+	{"target.locale", "", func(s *scene) (string, Severity) {
+		s.target = located(s.t, s.target, "C.UTF-8")
+		return database(s.t, s.target), Warning
+	}},
+	{"target.collations", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, `CREATE COLLATION pg_catalog.atlantis FROM "C"; CREATE TABLE sorted (id text COLLATE atlantis PRIMARY KEY)`)
+		return "atlantis", Error
+	}},
+	{"target.icu", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE COLLATION german (provider = icu, locale = 'de')")
+		pgtest.Exec(s.t, s.target, "DELETE FROM pg_collation WHERE collprovider = 'i'")
+		return "public.german", Error
+	}},
+	{"target.tablespaces", "", func(s *scene) (string, Severity) {
+		name := database(s.t, s.source) + "_space"
+		s.inPlace(name)
+		s.target = pgtest.Server(s.t, 16).Database(s.t)
+		return name, Warning
+	}},
+	{"target.access_methods", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler; CREATE TABLE other (id int PRIMARY KEY) USING heap2")
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return "heap2", Error
+	}},
+	{"target.compression", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "UPDATE pg_attribute SET attcompression = 'l' WHERE attrelid = 'orders'::regclass AND attname = 'note'")
+		s.dress(s.target, "default_toast_compression", "pglz")
+		return "public.orders", Error
+	}},
+	{"target.superuser_objects", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE FUNCTION sure(int) RETURNS bool LANGUAGE sql IMMUTABLE LEAKPROOF AS 'SELECT true'")
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return "function public.sure(integer)", Error
+	}},
+	{"target.superuser_objects", "left out", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE PUBLICATION everything FOR ALL TABLES")
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return "publication everything", Warning
+	}},
+	{"target.roles", "", func(s *scene) (string, Severity) {
+		name := role(s.t, s.source, "")
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders OWNER TO "+name)
+		s.target = pgtest.Server(s.t, 16).Database(s.t)
+		s.o.NoRoles = true
+		return name, Warning
+	}},
+	{"target.roles", "may not create", func(s *scene) (string, Severity) {
+		name := role(s.t, s.source, "")
+		pgtest.Exec(s.t, s.source, "ALTER TABLE orders OWNER TO "+name)
+		s.target = pgtest.Server(s.t, 16).Database(s.t)
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return name, Warning
+	}},
+	{"target.create_database", "", func(s *scene) (string, Severity) {
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.o.TargetAbsent, s.o.TargetDatabase = true, "wanted"
+		return "wanted", Error
+	}},
+	{"target.exists", "not chosen", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE TABLE more (id int PRIMARY KEY)")
+		pgtest.Exec(s.t, s.target, "CREATE TABLE more (id int PRIMARY KEY)")
+		s.o.Tables = []string{"orders"}
+		return "table public.more", Warning
+	}},
+	{"target.languages", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE LANGUAGE plother HANDLER plpgsql_call_handler")
+		return "plother", Error
+	}},
+	{"target.preload", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pg_stat_statements")
+		return "pg_stat_statements", Warning
+	}},
+	{"target.extensions", "older", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pg_trgm; UPDATE pg_extension SET extversion = '99.0' WHERE extname = 'pg_trgm'")
+		return "pg_trgm", Error
+	}},
+	{"target.extensions", "older, installed", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pg_trgm; UPDATE pg_extension SET extversion = '99.0' WHERE extname = 'pg_trgm'")
+		pgtest.Exec(s.t, s.target, "CREATE EXTENSION pg_trgm")
+		return "pg_trgm", Error
 	}},
 	{"target.extensions", "not available", func(s *scene) (string, Severity) {
 		// An extension cannot be installed without its files, so the catalog is made to say so.
@@ -213,17 +524,65 @@ var provocations = []provocation{
 	}},
 	{"target.extensions", "needs superuser", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pageinspect")
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
-		return "pageinspect", Warning
+		name := role(s.t, s.target, "")
+		pgtest.Exec(s.t, s.target, `GRANT CREATE ON DATABASE "`+database(s.t, s.target)+`" TO `+name)
+		s.target = as(s.t, s.target, name)
+		return "pageinspect", Error
 	}},
 	{"target.create", "", func(s *scene) (string, Severity) {
 		s.target = as(s.t, s.target, role(s.t, s.target, ""))
 		return database(s.t, s.target), Error
 	}},
-	{"target.triggers", "", func(s *scene) (string, Severity) {
+	{"target.schema_create", "", func(s *scene) (string, Severity) {
+		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		return "public", Error
+	}},
+	{"target.rung", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.target, "")
 		s.target = as(s.t, s.target, name)
 		return name, Info
+	}},
+	{"target.rung", "aiven_extras", func(s *scene) (string, Severity) {
+		name := role(s.t, s.target, "")
+		pgtest.Exec(s.t, s.target, aivenExtras)
+		s.target = as(s.t, s.target, name)
+		return name, Info
+	}},
+	{"target.table_owner", "", func(s *scene) (string, Severity) {
+		name := role(s.t, s.target, "")
+		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id int PRIMARY KEY, note text)", trigger, "GRANT ALL ON orders TO "+name)
+		s.target = as(s.t, s.target, name)
+		s.o.NoSchema = true
+		return "public.orders", Error
+	}},
+	{"target.triggers", "", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id int PRIMARY KEY, note text)", trigger, "ALTER TABLE orders ENABLE REPLICA TRIGGER watch")
+		s.o.NoSchema = true
+		return "public.orders", Warning
+	}},
+	{"target.exists", "table", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.target, "CREATE VIEW orders AS SELECT 1 AS id")
+		pgtest.Exec(s.t, s.source, "CREATE VIEW totals AS SELECT 1 AS id")
+		pgtest.Exec(s.t, s.target, "CREATE VIEW totals AS SELECT 1 AS id")
+		return "view public.totals", Error
+	}},
+	{"target.exists", "schema", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, "CREATE SCHEMA app")
+		pgtest.Exec(s.t, s.target, "CREATE SCHEMA app")
+		return "schema app", Error
+	}},
+	{"target.exists", "function", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.source, trigger)
+		pgtest.Exec(s.t, s.target, "CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+		return "function public.watch()", Error
+	}},
+	{"target.columns", "type", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id bigint, note text)")
+		return "public.orders", Warning
+	}},
+	{"target.columns", "of its own", func(s *scene) (string, Severity) {
+		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id int, note text, more int NOT NULL)")
+		return "public.orders", Error
 	}},
 	{"target.tables", "", func(s *scene) (string, Severity) {
 		s.o.NoSchema = true
@@ -259,14 +618,111 @@ func database(t *testing.T, uri string) string {
 // encoded creates a database of that encoding beside the one of uri.
 func encoded(t *testing.T, uri, encoding string) string {
 	t.Helper()
-	name := database(t, uri) + "_" + strings.ToLower(encoding)
-	pgtest.Exec(t, uri, "CREATE DATABASE "+name+" ENCODING '"+encoding+"' LOCALE 'C' TEMPLATE template0")
+	return beside(t, uri, strings.ToLower(encoding), "ENCODING '"+encoding+"' LOCALE 'C' TEMPLATE template0")
+}
+
+// maintenanceOf is the database postgres of the same server: nobody may be in a
+// database that is a template.
+func maintenanceOf(t *testing.T, uri string) string {
+	t.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "postgres"
+	return u.String()
+}
+
+func beside(t *testing.T, uri, suffix, options string) string {
+	t.Helper()
+	name := database(t, uri) + "_" + suffix
+	maintenance := maintenanceOf(t, uri)
+	pgtest.Exec(t, maintenance, `CREATE DATABASE "`+name+`" `+options)
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		c, err := pgx.Connect(ctx, maintenance)
+		if err == nil {
+			_, err = c.Exec(ctx, `DROP DATABASE "`+name+`" WITH (FORCE)`)
+			_ = c.Close(ctx)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 	u, err := url.Parse(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.Path = name
 	return u.String()
+}
+
+// aivenExtras is what the extension of that name lets its users do.
+const aivenExtras = `CREATE SCHEMA aiven_extras; GRANT USAGE ON SCHEMA aiven_extras TO PUBLIC;
+	CREATE FUNCTION aiven_extras.session_replication_role(role text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
+	AS $$BEGIN EXECUTE format('SET SESSION session_replication_role = %I', role); RETURN role; END$$`
+
+const trigger = `CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+	CREATE TRIGGER watch BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION watch()`
+
+// dress lets a server say something else of a setting, to connections to that
+// database: what it says of itself, it says in a view.
+func (s *scene) dress(uri, setting, value string) {
+	s.t.Helper()
+	name, v := sqltext.Literal(setting), sqltext.Literal(value)
+	view := pgtest.Query(s.t, uri, "SELECT pg_get_viewdef('pg_catalog.pg_settings'::regclass)")[0][0]
+	view = strings.TrimSuffix(strings.TrimSpace(view), ";")
+	const rest = "unit, category, short_desc, extra_desc, context, vartype, source, min_val, max_val, ARRAY[%[2]s] AS enumvals, boot_val, reset_val, sourcefile, sourceline, pending_restart"
+	pgtest.Exec(s.t, uri, "SET allow_system_table_mods = on; CREATE OR REPLACE VIEW pg_catalog.pg_settings AS "+
+		"WITH before AS ("+view+") SELECT * FROM before WHERE name <> "+name+
+		" UNION ALL SELECT "+name+", "+v+", "+fmt.Sprintf(rest, name, v)+" FROM before WHERE name = (SELECT coalesce((SELECT name FROM before WHERE name = "+name+"), 'port'))")
+}
+
+// pooled puts a PgBouncer in front of the server of uri.
+func (s *scene) pooled(uri string) string {
+	s.t.Helper()
+	port, _ := pgtest.Server(s.t, 15).PgBouncer(s.t, "bookworm", "session")
+	return through(s.t, uri, fmt.Sprintf("127.0.0.1:%d", port))
+}
+
+func host(t *testing.T, uri string) string {
+	t.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// located creates a database with that locale beside the one of uri, and drops it.
+func located(t *testing.T, uri, locale string) string {
+	t.Helper()
+	return beside(t, uri, "other", "LOCALE '"+locale+"' TEMPLATE template0")
+}
+
+// inPlace puts a table of the source into a new tablespace.
+func (s *scene) inPlace(name string) {
+	uri := s.source
+	c := pgtest.Connect(s.t, uri)
+	for _, sql := range []string{"SET allow_in_place_tablespaces = on", "CREATE TABLESPACE " + name + " LOCATION ''", "CREATE TABLE elsewhere (id int PRIMARY KEY) TABLESPACE " + name} {
+		if _, err := c.Exec(s.t.Context(), sql); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.t.Cleanup(func() {
+		ctx := context.WithoutCancel(s.t.Context())
+		c, err := pgx.Connect(ctx, uri)
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		for _, sql := range []string{"DROP TABLE elsewhere", "DROP TABLESPACE " + name} {
+			if _, err := c.Exec(ctx, sql); err != nil {
+				s.t.Error(err)
+			}
+		}
+		_ = c.Close(ctx)
+	})
 }
 
 func (s *scene) filled() {

@@ -9,19 +9,61 @@ import (
 	"github.com/walferry/walferry/internal/sqltext"
 )
 
+var sourceRightChecks = []check{
+	{
+		id: "source.replication_right", severity: Error, needs: source, replication: true, run: replicationRight,
+		cause:  "The source's role has neither the REPLICATION attribute nor a service's substitute for it (`rds_replication`, `mdb_replication`).",
+		remedy: "Grant it; the hint knows the way of the service that it recognises.",
+	},
+	{
+		id: "source.create_publication", severity: Error, needs: source, replication: true, run: createPublication,
+		cause:  "The source's role may not create a publication: it lacks CREATE on the database.",
+		remedy: "Grant it, or have the publication created by another role and name it with `--publication`.",
+	},
+	{
+		id: "source.table_owner", severity: Error, needs: source, replication: true, run: tableOwner,
+		cause:  "Only a table's owner, or a member of that role, can add the table to a publication.",
+		remedy: "`GRANT owner TO role;`, or have the owner create the publication and name it with `--publication`.",
+	},
+	{
+		id: "source.select", severity: Error, needs: source, run: selectRight,
+		cause:  "The source's role may not read a table that moves.",
+		remedy: "Grant USAGE on its schema and SELECT on it.",
+	},
+	{
+		id: "source.dump_rights", severity: Error, needs: source, run: dumpRights,
+		cause:  "pg_dump reads the whole schema and locks every table for it, also those that are not chosen; it needs SELECT on them.",
+		remedy: "Grant it, or migrate with `--no-schema`.",
+	},
+	{
+		id: "source.sequence_rights", severity: Error, needs: source, run: sequenceRights,
+		cause:  "The source's role may not read a sequence, whose position is set on the target at the end.",
+		remedy: "Grant SELECT on it.",
+	},
+	{
+		id: "source.row_security", severity: Error, needs: source, run: rowSecurity,
+		cause:  "Row security would hide rows of a table from the source's role. walferry reads with `row_security = off`, so that this is an error and no loss.",
+		remedy: "`ALTER ROLE … BYPASSRLS`, or connect as the table's owner without FORCE ROW LEVEL SECURITY.",
+	},
+}
+
+func replicationRight(_ context.Context, p *preflight) ([]Finding, error) {
+	if p.source.replication {
+		return nil, nil
+	}
+	return []Finding{{
+		Object:  p.source.user,
+		Message: "the source's role may not replicate",
+		Detail:  strings.TrimSpace(p.source.inService()),
+		Hint:    p.source.forRole(p.source.provider.replication),
+	}}, nil
+}
+
 func createPublication(ctx context.Context, p *preflight) ([]Finding, error) {
 	if len(p.Publications) > 0 {
 		return nil, nil
 	}
 	return createRight(ctx, p.source, "source", "the publication")
-}
-
-func createOnTarget(ctx context.Context, p *preflight) ([]Finding, error) {
-	exists, err := p.target.number(ctx, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'walferry' AND pg_has_role(nspowner, 'USAGE')")
-	if err != nil || exists > 0 && p.NoSchema {
-		return nil, err
-	}
-	return createRight(ctx, p.target, "target", "schemas")
 }
 
 func createRight(ctx context.Context, s *server, side, what string) ([]Finding, error) {
@@ -47,21 +89,65 @@ func tableOwner(ctx context.Context, p *preflight) ([]Finding, error) {
 		return Finding{
 			Message: "the source's role does not own the table, which adding it to a publication needs",
 			Detail:  "It belongs to " + t.Owner + ".",
-			Hint:    "On the source, run: GRANT " + sqltext.Ident(t.Owner) + " TO " + p.source.quotedUser() + "; or let its owner create the publication and name that one.",
+			Hint:    "On the source, run: GRANT " + sqltext.Ident(t.Owner) + " TO " + p.source.quotedUser() + "; or let its owner create the publication and name that one with --publication.",
 		}
 	}), err
 }
 
+// unreadableSQL finds relations that the role may not read.
+const unreadableSQL = `SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($1)
+	AND NOT (has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, 'SELECT'))`
+
+func (p *preflight) grantSelect(t *catalog.Table) string {
+	return fmt.Sprintf("On the source, run: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;",
+		sqltext.Ident(t.Schema), p.source.quotedUser(), t.Quoted(), p.source.quotedUser())
+}
+
 func selectRight(ctx context.Context, p *preflight) ([]Finding, error) {
-	unreadable, err := p.which(ctx, `SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY ($1)
-		AND NOT (has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, 'SELECT'))`)
+	unreadable, err := p.which(ctx, unreadableSQL)
 	return p.eachTable(unreadable, func(t *catalog.Table) Finding {
+		return Finding{Message: "the source's role may not read the table", Hint: p.grantSelect(t)}
+	}), err
+}
+
+// dumpRights is about the tables that are not chosen: selectRight tells the others.
+func dumpRights(ctx context.Context, p *preflight) ([]Finding, error) {
+	if p.NoSchema || p.source.superuser || p.Resuming {
+		return nil, nil
+	}
+	chosen := make(map[uint32]bool, len(p.tables))
+	for i := range p.tables {
+		chosen[p.tables[i].OID] = true
+	}
+	var others []catalog.Table
+	for i := range p.all {
+		if !chosen[p.all[i].OID] {
+			others = append(others, p.all[i])
+		}
+	}
+	unreadable, err := which(ctx, p.source, others, unreadableSQL)
+	return eachTable(others, unreadable, func(t *catalog.Table) Finding {
 		return Finding{
-			Message: "the source's role may not read the table",
-			Hint: fmt.Sprintf("On the source, run: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;",
-				sqltext.Ident(t.Schema), p.source.quotedUser(), t.Quoted(), p.source.quotedUser()),
+			Message: "pg_dump may not lock the table for reading the schema",
+			Detail:  "The table is not chosen, but its definition is a part of the schema.",
+			Hint:    p.grantSelect(t) + " Or migrate with --no-schema.",
 		}
 	}), err
+}
+
+func sequenceRights(ctx context.Context, p *preflight) ([]Finding, error) {
+	return p.source.find(ctx, func(row []string) Finding {
+		return Finding{
+			Message: "the source's role may not read the sequence, whose position has to be set on the target",
+			Hint: fmt.Sprintf("On the source, run: GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON SEQUENCE %s TO %s;",
+				sqltext.Ident(row[1]), p.source.quotedUser(), sqltext.Ident(row[1], row[2]), p.source.quotedUser()),
+		}
+	}, `SELECT n.nspname || '.' || c.relname, n.nspname::text, c.relname::text
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'walferry')
+			AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+			AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(c.oid, 'SELECT'))
+		ORDER BY 1`)
 }
 
 // rowSecurity finds tables of which the role would see only a part.
@@ -71,50 +157,33 @@ func rowSecurity(ctx context.Context, p *preflight) ([]Finding, error) {
 		WHERE c.oid = ANY ($1) AND r.rolname = current_user AND c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
 			AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE'))`)
 	return p.eachTable(filtered, func(t *catalog.Table) Finding {
-		return Finding{
+		f := Finding{
 			Message: "row security would hide rows of the table from the source's role",
 			Detail:  "walferry reads with row_security = off, which makes that an error instead of a loss.",
-			Hint:    "On the source, run: ALTER ROLE " + p.source.quotedUser() + " BYPASSRLS; or migrate as the table's owner without FORCE ROW LEVEL SECURITY.",
+			Hint:    "On the source, run as a superuser: ALTER ROLE " + p.source.quotedUser() + " BYPASSRLS; or migrate as the table's owner, " + t.Owner + ".",
 		}
+		if t.ForceRowSecurity {
+			f.Hint = "On the source, run as a superuser: ALTER ROLE " + p.source.quotedUser() + " BYPASSRLS; or migrate as the table's owner after: ALTER TABLE " +
+				t.Quoted() + " NO FORCE ROW LEVEL SECURITY;"
+		}
+		return f
 	}), err
-}
-
-// replicaRole tries what keeps triggers and foreign keys from acting on changes
-// that the source's have acted on already.
-func replicaRole(ctx context.Context, p *preflight) ([]Finding, error) {
-	tx, err := p.target.conn.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	_, refused := tx.Exec(ctx, "SET LOCAL session_replication_role = replica")
-	if err := tx.Rollback(ctx); err != nil {
-		return nil, err
-	}
-	if refused == nil {
-		return nil, nil
-	}
-	if extras, err := p.target.number(ctx, "SELECT count(*) FROM pg_catalog.pg_extension WHERE extname = 'aiven_extras'"); err != nil || extras > 0 {
-		return nil, err
-	}
-	hint := "Nothing has to be done."
-	if p.target.major() >= 15 {
-		hint += " To spare that, run on the target as a superuser: GRANT SET ON PARAMETER session_replication_role TO " + p.target.quotedUser() + ";"
-	}
-	return []Finding{{
-		Object:  p.target.user,
-		Message: "the target's role may not set session_replication_role",
-		Detail:  "Triggers are therefore disabled and foreign keys left out on the target until the migration ends; their definitions are kept there.",
-		Hint:    hint,
-	}}, nil
 }
 
 // which asks a question about the source's tables that is answered by OIDs.
 func (p *preflight) which(ctx context.Context, sql string) (map[uint32]bool, error) {
-	oids := make([]uint32, len(p.tables))
-	for i := range p.tables {
-		oids[i] = p.tables[i].OID
+	return which(ctx, p.source, p.tables, sql)
+}
+
+func which(ctx context.Context, s *server, tables []catalog.Table, sql string) (map[uint32]bool, error) {
+	if len(tables) == 0 {
+		return nil, nil
 	}
-	rows, err := p.source.conn.Query(ctx, sql, oids)
+	oids := make([]uint32, len(tables))
+	for i := range tables {
+		oids[i] = tables[i].OID
+	}
+	rows, err := s.conn.Query(ctx, sql, oids)
 	if err != nil {
 		return nil, err
 	}
@@ -132,9 +201,13 @@ func (p *preflight) which(ctx context.Context, sql string) (map[uint32]bool, err
 
 // eachTable makes a finding for each of the tables, in their order.
 func (p *preflight) eachTable(oids map[uint32]bool, describe func(*catalog.Table) Finding) []Finding {
+	return eachTable(p.tables, oids, describe)
+}
+
+func eachTable(tables []catalog.Table, oids map[uint32]bool, describe func(*catalog.Table) Finding) []Finding {
 	var findings []Finding
-	for i := range p.tables {
-		if t := &p.tables[i]; oids[t.OID] {
+	for i := range tables {
+		if t := &tables[i]; oids[t.OID] {
 			f := describe(t)
 			f.Object = t.String()
 			findings = append(findings, f)

@@ -21,7 +21,7 @@ func printError(w io.Writer, err error) {
 	if errors.As(err, &blocked) {
 		for _, f := range blocked.Report.Findings {
 			if f.Severity == validate.Error {
-				message(w, "error", f.Message)
+				message(w, "error", about(f))
 				printOnce(w, "detail", []string{f.Detail}, map[string]bool{"": true})
 				printOnce(w, "hint", []string{f.Hint}, map[string]bool{"": true})
 			}
@@ -37,6 +37,14 @@ func printError(w io.Writer, err error) {
 	seen := map[string]bool{"": true}
 	printOnce(w, "detail", details, seen)
 	printOnce(w, "hint", hints, seen)
+}
+
+// about names a finding's object with what is said of it.
+func about(f validate.Finding) string {
+	if f.Object == "" || strings.Contains(f.Message, f.Object) {
+		return f.Message
+	}
+	return f.Object + ": " + f.Message
 }
 
 func printOnce(w io.Writer, kind string, texts []string, seen map[string]bool) {

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"io"
-
 	"github.com/cockroachdb/errors"
 	"github.com/spf13/cobra"
 
 	"github.com/walferry/walferry/internal/engine"
-	"github.com/walferry/walferry/validate"
 )
 
 func newValidate(a *app) *cobra.Command {
@@ -15,7 +12,12 @@ func newValidate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate -s SOURCE -t TARGET",
 		Short: "Check whether a migration can work; changes nothing",
-		Args:  cobra.NoArgs,
+		Long: `Says what would stop a migration or surprise somebody, and what to run on which
+side, before anything is changed. What it tries out is rolled back. All findings
+are described in docs/reference/validate.md.
+
+Exit status: 0 when nothing blocks, 2 when something does.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			connection, display, err := a.connection()
 			if err != nil {
@@ -43,32 +45,6 @@ func newValidate(a *app) *cobra.Command {
 	copyFlags(cmd, &o)
 	schemaFlags(cmd, &o)
 	streamFlags(cmd, &o.StreamOptions)
+	cmd.Flags().DurationVar(&o.Measure, "measure", 0, "read the largest table and watch the WAL for this long each, for an estimate of the copy's time and the slot's disk (such as 5s)")
 	return cmd
-}
-
-func printReport(w io.Writer, report validate.Report) error {
-	p := &printer{w: w}
-	p.findings(report)
-	if report.OK() {
-		p.printf("Nothing blocks the migration.\n")
-	} else {
-		p.printf("The migration is blocked.\n")
-	}
-	return errors.Wrap(p.err, "write the report")
-}
-
-func (p *printer) findings(report validate.Report) {
-	for _, f := range report.Findings {
-		p.printf("%-7s %s", f.Severity, f.ID)
-		if f.Object != "" {
-			p.printf(" (%s)", f.Object)
-		}
-		p.printf(": %s\n", f.Message)
-		if f.Detail != "" {
-			p.printf("        detail: %s\n", f.Detail)
-		}
-		if f.Hint != "" {
-			p.printf("        hint: %s\n", f.Hint)
-		}
-	}
 }

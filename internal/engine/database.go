@@ -103,15 +103,6 @@ func (e *engine) databaseEntries(ctx context.Context) ([]schema.Entry, []schema.
 	return entries, leftOut, nil
 }
 
-// withoutDatabase takes out of a report what is only true of the database that was
-// looked at in place of one that does not exist yet.
-func (e *engine) withoutDatabase(report validate.Report) validate.Report {
-	if e.absent {
-		report.Findings = slices.DeleteFunc(report.Findings, func(f validate.Finding) bool { return f.ID == "target.create" })
-	}
-	return report
-}
-
 // validateDatabases runs the preflight of every chosen database.
 func validateDatabases(ctx context.Context, o MigrateOptions) (validate.Report, error) {
 	o.setDefaults()
@@ -122,9 +113,7 @@ func validateDatabases(ctx context.Context, o MigrateOptions) (validate.Report, 
 	var all validate.Report
 	for i, d := range list {
 		if d.skip != "" {
-			all.Findings = append(all.Findings, validate.Finding{
-				ID: "source.database", Severity: validate.Warning, Object: d.name, Message: "the database is skipped: " + d.skip,
-			})
+			all.Findings = append(all.Findings, validate.SkippedDatabase(d.name, d.skip))
 			continue
 		}
 		one := runs[i]
@@ -133,22 +122,20 @@ func validateDatabases(ctx context.Context, o MigrateOptions) (validate.Report, 
 		if err != nil {
 			return all, errors.Wrapf(err, "database %q", d.name)
 		}
+		if all.Method == "" || report.Method == validate.Dump {
+			all.Method = report.Method
+		}
+		if report.Reason != "" {
+			all.Reason = d.name + ": " + report.Reason
+		}
+		for _, t := range report.Tables {
+			t.Table = d.name + ": " + t.Table
+			all.Tables = append(all.Tables, t)
+		}
 		for _, f := range report.Findings {
 			f.Object = strings.TrimSuffix(d.name+": "+f.Object, ": ")
 			all.Findings = append(all.Findings, f)
 		}
 	}
 	return all, nil
-}
-
-// checkCreate says whether the target's role may make databases.
-func (e *engine) checkCreate(ctx context.Context) error {
-	var may bool
-	err := e.dst.QueryRow(ctx, `SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user`).Scan(&may)
-	if err != nil || may {
-		return errors.Wrap(err, "read the rights of the target's role")
-	}
-	err = errors.Newf("database %q does not exist on the target, and the role %q may not create it", e.o.Target.Database(), e.o.Target.User())
-	err = errors.WithHint(err, "give the role CREATEDB, or create the database")
-	return errors.Mark(err, ErrBlocked)
 }

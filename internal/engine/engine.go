@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/conninfo"
@@ -73,11 +74,23 @@ func (e *engine) openSource(ctx context.Context) (err error) {
 	if e.src, err = e.o.Source.Connect(ctx, conninfo.WithPurpose("control")); err != nil {
 		return err
 	}
+	e.major = conninfo.Major(e.src.PgConn())
+	return e.identify(ctx)
+}
+
+// identify asks which cluster the source is, without a replication connection: a
+// dump needs none.
+func (e *engine) identify(ctx context.Context) error {
+	const query = `SELECT system_identifier::text, pg_catalog.current_database()::text FROM pg_catalog.pg_control_system()`
+	err := e.src.QueryRow(ctx, query).Scan(&e.system.SystemID, &e.system.Database)
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		return errors.Wrap(err, "identify the source system")
+	}
 	rep, err := source.Connect(ctx, e.o.Source, e.o.Logger)
 	if err != nil {
 		return err
 	}
-	e.major = rep.ServerMajor()
 	defer rep.Close(ctx)
 	e.system, err = rep.IdentifySystem(ctx)
 	return err

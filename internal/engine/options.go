@@ -133,6 +133,9 @@ type MigrateOptions struct {
 	IfNotEmpty NotEmpty
 	// MaxTotalBytes lets preflight block when the chosen tables are larger. Default: no bound.
 	MaxTotalBytes int64
+	// Measure is how long preflight reads the largest table and watches the source's
+	// WAL. Default: not at all.
+	Measure time.Duration
 	// MaxReplicationLag ends the run once all is copied and what is applied is
 	// within this many bytes of the source's position; nil means never.
 	MaxReplicationLag *int64

@@ -5,8 +5,10 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/target"
 	"github.com/walferry/walferry/validate"
@@ -28,7 +30,8 @@ func (b *BlockedError) Error() string {
 	return "preflight found what blocks the migration: " + strings.Join(blocking, ", ")
 }
 
-// Validate runs the preflight of a migration and changes nothing on either side.
+// Validate runs the preflight of a migration and changes nothing on either side. A
+// side that cannot be reached is a finding.
 //
 // Of several databases the findings come one after the other, with the database
 // before the object.
@@ -39,69 +42,60 @@ func Validate(ctx context.Context, o MigrateOptions) (validate.Report, error) {
 	o.setDefaults()
 	e := &engine{o: o, command: target.Migrate}
 	defer e.close(ctx)
-	m, err := e.peek(ctx)
+	e.system.Database = o.Source.Database()
+	sourceErr, targetErr := e.openSource(ctx), e.openTarget(ctx)
+	if ctx.Err() != nil {
+		return validate.Report{}, context.Cause(ctx)
+	}
+	if sourceErr != nil || targetErr != nil {
+		question := e.question(nil)
+		question.SourceError, question.TargetError = sourceErr, targetErr
+		return validate.Preflight(ctx, question)
+	}
+	if err := e.checkChoices(ctx); err != nil {
+		return validate.Report{}, err
+	}
+	m, err := e.recorded(ctx)
 	if err != nil {
 		return validate.Report{}, err
 	}
-	report, err := e.preflight(ctx, o.Method == MethodDump, m != nil && m.ConsistentPoint != 0)
-	return e.withoutDatabase(report), err
+	return validate.Preflight(ctx, e.question(m))
 }
 
 // check connects to both sides and, when the migration is new, runs the
-// preflight and decides how the data moves. It changes nothing.
+// preflight, which decides how the data moves. It changes nothing.
 func (e *engine) check(ctx context.Context) error {
 	defer e.close(ctx)
-	m, err := e.peek(ctx)
-	if err != nil {
+	if err := e.open(ctx); err != nil {
 		return err
 	}
-	if m != nil && m.Phase != target.Preparing {
-		return nil
+	m, err := e.recorded(ctx)
+	if err != nil || m != nil && m.Phase != target.Preparing {
+		return err
 	}
 	if err := e.checkChoices(ctx); err != nil {
 		return err
 	}
-	if e.absent {
-		if err := e.checkCreate(ctx); err != nil {
-			return err
-		}
-	}
-	report, err := e.preflight(ctx, e.o.Method == MethodDump, m != nil)
+	report, err := validate.Preflight(ctx, e.question(m))
 	if err != nil {
 		return err
 	}
-	report = e.withoutDatabase(report)
-	if !report.OK() && e.o.Method == MethodAuto && len(e.o.Publications) == 0 && m == nil {
-		dump, err := e.preflight(ctx, true, false)
-		if err != nil {
-			return err
-		}
-		if dump = e.withoutDatabase(dump); dump.OK() {
-			e.o.Method = MethodDump
-			e.o.Logger.WarnContext(ctx, "replication is not possible: one consistent copy is made instead", "reason", (&BlockedError{report}).Error())
-		}
+	if !report.OK() {
+		return errors.Mark(&BlockedError{Report: report}, ErrBlocked)
 	}
+	e.o.Method = Method(report.Method)
 	for _, f := range report.Findings {
-		switch f.Severity {
-		case validate.Error:
-			if e.o.Method != MethodDump {
-				return errors.Mark(&BlockedError{Report: report}, ErrBlocked)
-			}
-		case validate.Warning:
+		if f.Severity == validate.Warning {
 			e.o.Logger.WarnContext(ctx, "preflight", "id", f.ID, "object", f.Object, "reason", f.Message, "hint", f.Hint)
-		case validate.Info:
 		}
 	}
 	return nil
 }
 
-// peek connects and reads the migration; nil when there is none yet.
-func (e *engine) peek(ctx context.Context) (*target.Migration, error) {
-	if err := e.open(ctx); err != nil {
-		return nil, err
-	}
+// recorded reads the migration; nil when there is none yet.
+func (e *engine) recorded(ctx context.Context) (*target.Migration, error) {
 	if e.absent {
-		return nil, nil
+		return nil, nil //nolint:nilnil // as below
 	}
 	installed, err := target.Installed(ctx, e.dst)
 	if err != nil || !installed {
@@ -110,25 +104,32 @@ func (e *engine) peek(ctx context.Context) (*target.Migration, error) {
 	return target.Load(ctx, e.dst, e.o.Name)
 }
 
-func (e *engine) preflight(ctx context.Context, copyOnly, resuming bool) (validate.Report, error) {
+// question describes the migration to preflight; m is nil when it is new.
+func (e *engine) question(m *target.Migration) validate.PreflightOptions {
 	o := validate.PreflightOptions{
-		Source: e.src, Target: e.dst, CopyOnly: copyOnly, Resuming: resuming,
+		Source: e.src, Target: e.dst, TargetAbsent: e.absent, TargetDatabase: e.o.Target.Database(), Method: validate.Method(e.o.Method), Resuming: m != nil,
 		Tables: e.o.Filter.Tables, ExcludeTables: e.o.Filter.ExcludeTables,
 		Schemas: e.o.Filter.Schemas, ExcludeSchemas: e.o.Filter.ExcludeSchemas,
-		Publications: e.o.Publications, NoSchema: e.o.NoSchema, IfNotEmpty: validate.NotEmpty(e.o.IfNotEmpty), MaxTotalBytes: e.o.MaxTotalBytes,
-		ConnectReplication: func(ctx context.Context) error {
-			conn, err := e.o.Source.ConnectReplication(ctx, conninfo.WithPurpose("check"))
-			if err != nil {
-				return err
-			}
-			return conn.Close(ctx)
+		Publications: e.o.Publications, NoSchema: e.o.NoSchema, NoOwner: e.o.NoOwner, NoLargeObjects: e.o.NoLargeObjects,
+		NoRoles: e.o.NoRoles, ExcludeRoles: e.o.ExcludeRoles, NoExtensions: e.o.NoExtensions, ExcludeExtensions: e.o.ExcludeExtensions,
+		IfNotEmpty: validate.NotEmpty(e.o.IfNotEmpty), MaxTotalBytes: e.o.MaxTotalBytes,
+		Jobs: e.o.Jobs, ApplyJobs: e.o.ApplyJobs, Measure: e.o.Measure,
+		ConnectReplication: func(ctx context.Context) (*pgconn.PgConn, error) {
+			return e.o.Source.ConnectReplication(ctx, conninfo.WithPurpose("validate"))
+		},
+		FindPrograms: func(ctx context.Context, sourceMajor int) error {
+			_, err := schema.FindPGBin(ctx, e.o.PGBin, sourceMajor)
+			return err
 		},
 	}
-	if !copyOnly {
+	if m != nil && m.Slot == "" {
+		o.Method = validate.Dump // it was begun as one
+	}
+	if o.Method != validate.Dump {
 		o.Slot = e.slotName()
 		if len(e.o.Publications) == 0 {
 			o.NewPublications = []string{o.Slot, sqltext.Suffixed(o.Slot, "_insert")}
 		}
 	}
-	return validate.Preflight(ctx, o)
+	return o
 }
