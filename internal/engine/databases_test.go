@@ -157,9 +157,10 @@ func TestEndToEnd_DatabasesOneFails(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, "good", "bad")
 	// What a preflight does not see.
-	pgtest.Exec(t, c.from.URI("bad"), `CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'`)
+	const unseen = `CREATE TEXT SEARCH CONFIGURATION public.f (COPY = pg_catalog.simple)`
+	pgtest.Exec(t, c.from.URI("bad"), unseen)
 	pgtest.Exec(t, c.target, `CREATE DATABASE bad`)
-	pgtest.Exec(t, c.to.URI("bad"), `CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS 'SELECT ''1'''`)
+	pgtest.Exec(t, c.to.URI("bad"), unseen)
 	out := run(t, 1, c.args("migrate", "--database", "good", "--database", "bad", "--method", "dump", "--json")...)
 	var s status.Summary
 	if err := json.Unmarshal(out.stdout.Bytes(), &s); err != nil {
