@@ -83,6 +83,18 @@ func (e *engine) restore(ctx context.Context, phase target.Phase, stage schema.S
 			})
 		},
 	}
+	if stage == schema.Index {
+		r.Connect = func(ctx context.Context) (*pgx.Conn, error) {
+			conn, err := e.schemaConnection(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if err := target.UseMemory(ctx, conn, jobs); err != nil {
+				return nil, errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx)))
+			}
+			return conn, nil
+		}
+	}
 	return r.Run(ctx, stage)
 }
 
