@@ -220,3 +220,27 @@ func TestEndToEnd_TableAddedToThePublication(t *testing.T) {
 	run(t, 0, p.args("migrate", "--no-schema", "--publication", "pub", "--max-replication-lag", "0")...)
 	pgtest.Compare(t, p.source, p.target)
 }
+
+// TestEndToEnd_OtherPublicationsThanBefore copies and joins, in the next run of the command,
+// the tables of a publication that it did not name before, while the others stream; what
+// is published no longer is named.
+func TestEndToEnd_OtherPublicationsThanBefore(t *testing.T) {
+	t.Parallel()
+	const tables = `CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY, v text); CREATE TABLE c (id int PRIMARY KEY)`
+	p := simplePair(t, tables, `INSERT INTO a SELECT i, 'early' FROM generate_series(1, 500) i; INSERT INTO b SELECT i, 'early' FROM generate_series(1, 20000) i`,
+		`CREATE PUBLICATION first FOR TABLE a, c`, `CREATE PUBLICATION second FOR TABLE b`, `CREATE PUBLICATION third FOR TABLE a`)
+	pgtest.Exec(t, p.target, tables)
+	common := []string{"--no-schema", "--chunk-size", "65536", "--max-replication-lag", "0"}
+	run(t, 0, p.args("migrate", append(common, "--publication", "first")...)...)
+	pgtest.Exec(t, p.source, `UPDATE a SET v = 'changed' WHERE id % 3 = 0; DELETE FROM b WHERE id % 7 = 0; INSERT INTO a VALUES (501, 'late')`)
+	m := run(t, 0, p.args("migrate", append(common, "--publication", "third", "--publication", "second")...)...)
+	if n := strings.Count(m.stderr.String(), `"table copied"`); n != 1 {
+		t.Errorf("%d tables were copied, want b alone", n)
+	}
+	if !strings.Contains(m.stdout.String(), "warning: table public.c is not in the publications any more") {
+		t.Errorf("c is not named in\n%s", m.stdout.String())
+	}
+	pgtest.Exec(t, p.source, `UPDATE b SET v = 'changed' WHERE id % 5 = 0; UPDATE a SET id = id + 1000 WHERE id % 50 = 0`)
+	run(t, 0, p.args("migrate", append(common, "--publication", "third", "--publication", "second", "--stop-replication")...)...)
+	pgtest.Compare(t, p.source, p.target)
+}

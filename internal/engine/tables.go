@@ -46,7 +46,30 @@ func (e *engine) listTables(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.warnUnpublished(ctx, listed); err != nil {
+		return err
+	}
 	return target.AddTables(ctx, e.dst, e.m.Name, rows)
+}
+
+// warnUnpublished names the tables that earlier runs have copied, and whose changes
+// nothing sends any more.
+func (e *engine) warnUnpublished(ctx context.Context, listed map[catalog.Name]bool) error {
+	if e.command != target.Migrate || e.m.Slot == "" {
+		return nil
+	}
+	tables, err := target.Tables(ctx, e.dst, e.m.Name)
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		name := catalog.Name{Schema: t.Namespace, Name: t.Name}
+		warning := "table " + name.String() + " is not in the publications any more: its changes since are not moved"
+		if t.State != target.TableSkipped && !listed[name] && !slices.Contains(e.warnings, warning) {
+			e.warn(warning)
+		}
+	}
+	return nil
 }
 
 // skippedTables names the chosen tables whose rows are not moved.
