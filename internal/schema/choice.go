@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/walferry/walferry/internal/catalog"
 )
@@ -108,8 +109,8 @@ func (ch *chooser) named(gone map[int32]bool) (leftOut []LeftOut) {
 	}
 	for i := range ch.items {
 		t := &ch.items[i]
-		if missing := ch.missing(t); !ch.kept[t.id] && !gone[t.id] && ch.belongs(t) && missing != nil && t.desc != "INDEX ATTACH" {
-			leftOut = append(leftOut, leave(t, missing))
+		if own := ch.ownTable(t); own != nil && ch.kept[own.id] && !ch.kept[t.id] && !gone[t.id] {
+			leftOut = append(leftOut, leave(t, ch.missing(t)))
 		}
 	}
 	return leftOut
@@ -182,8 +183,8 @@ func (ch *chooser) excluded() (gone map[int32]bool, leftOut []LeftOut) {
 			gone[t.id], changed = true, true
 			owned[name] = owned[name] || t.desc == "SEQUENCE OWNED BY"
 			if cause >= 0 && (!slices.Contains(attached, t.desc) || t.desc == "FK CONSTRAINT") && t.desc != "PUBLICATION TABLE" {
-				if cause := ch.byID[t.dependencies[cause]]; t.desc != "FK CONSTRAINT" || ch.keepsTable(t, gone) {
-					leftOut = append(leftOut, leave(t, cause))
+				if own := ch.ownTable(t); own == nil || !gone[own.id] {
+					leftOut = append(leftOut, leave(t, ch.byID[t.dependencies[cause]]))
 				}
 			}
 		}
@@ -191,12 +192,17 @@ func (ch *chooser) excluded() (gone map[int32]bool, leftOut []LeftOut) {
 	return gone, leftOut
 }
 
-// keepsTable says that a foreign key's own table, which its tag begins with, is there.
-func (ch *chooser) keepsTable(t *item, gone map[int32]bool) bool {
-	return slices.ContainsFunc(t.dependencies, func(id int32) bool {
-		d := ch.byID[id]
-		return d != nil && d.desc == "TABLE" && !gone[id] && d.namespace == t.namespace && len(t.tag) > len(d.tag) && t.tag[:len(d.tag)+1] == d.tag+" "
-	})
+// ownTable is the table of a foreign key, which its tag begins with; nil of others.
+func (ch *chooser) ownTable(t *item) *item {
+	if t.desc != "FK CONSTRAINT" {
+		return nil
+	}
+	for _, id := range t.dependencies {
+		if d := ch.byID[id]; d != nil && d.desc == "TABLE" && d.namespace == t.namespace && strings.HasPrefix(t.tag, d.tag+" ") {
+			return d
+		}
+	}
+	return nil
 }
 
 func leave(t, cause *item) LeftOut {
