@@ -41,17 +41,19 @@ func Cleanup(ctx context.Context, o CleanupOptions) (dropped []string, err error
 	case len(names) == 1 && names[0] != o.Target.Database():
 		names = nil // the migration of another database, which nobody has named
 	}
+	if len(names) < 2 {
+		o.Connection = o.each(names)[0]
+		return cleanup(ctx, o)
+	}
 	var failed []error
 	for _, c := range o.each(names) {
 		one := o
 		one.Connection = c
 		gone, err := cleanup(ctx, one)
-		if len(names) > 1 {
-			for i := range gone {
-				gone[i] += ", database " + c.Target.Database()
-			}
-			err = errors.Wrapf(err, "database %q", c.Target.Database())
+		for i := range gone {
+			gone[i] += ", database " + c.Target.Database()
 		}
+		err = errors.Wrapf(err, "database %q", c.Target.Database())
 		dropped, failed = append(dropped, gone...), append(failed, err)
 	}
 	return dropped, errors.Join(failed...)
