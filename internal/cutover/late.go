@@ -12,16 +12,17 @@ import (
 	"github.com/walferry/walferry/internal/sqltext"
 )
 
-// lateSQL counts the transactions that the slot holds, changed rows, and committed at
-// or behind $2. A message's first byte is its kind; the slot is not moved.
+// lateSQL counts the transactions that the slot holds, changed rows, and committed
+// behind $2. A message's first byte is its kind; that of the commit stands at the end of the
+// commit's record, which $2 may be exactly. The slot is not moved.
 const lateSQL = `SELECT pg_catalog.count(*) FROM (
 	SELECT m.xid FROM pg_catalog.pg_logical_slot_peek_binary_changes($1, NULL, NULL,
 		'proto_version', '1', 'publication_names', $3) m
 	GROUP BY m.xid
-	HAVING pg_catalog.max(m.lsn) >= $2::text::pg_lsn AND pg_catalog.bool_or(pg_catalog.get_byte(m.data, 0) = ANY ($4::int[]))) late`
+	HAVING pg_catalog.max(m.lsn) > $2::text::pg_lsn AND pg_catalog.bool_or(pg_catalog.get_byte(m.data, 0) = ANY ($4::int[]))) late`
 
 // Late counts the transactions that changed published rows on the source and committed
-// at or behind lsn: what the slot holds, which nobody may be reading.
+// behind lsn: what the slot holds, which nobody may be reading.
 func (s Sides) Late(ctx context.Context, slot string, publications []string, lsn pglogrepl.LSN) (n int64, err error) {
 	names := make([]string, len(publications))
 	for i, p := range publications {
