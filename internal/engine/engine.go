@@ -41,6 +41,9 @@ type engine struct {
 	drainTo func(context.Context, pglogrepl.LSN) error
 	// wasFenced says that an earlier cutover had left the source closed.
 	wasFenced bool
+	// found says that this run has seen its migration, handedOver that it let go of it for
+	// another instance.
+	found, handedOver bool
 	// progressed tells the retries that the attempt got on.
 	progressed func()
 	// barrier, unless nil, is where the stream ends; verify sets it.
@@ -135,11 +138,12 @@ func (e *engine) takeOver(ctx context.Context) error {
 	// Read once more: what an earlier instance had under way has been waited for.
 	e.m, err = target.Load(ctx, e.dst, e.o.Name)
 	if err == nil && e.m == nil {
-		err = errors.Newf("migration %q is gone from the target: it was cleaned up", e.o.Name)
+		err = errEnded
 	}
 	if err != nil {
 		return err
 	}
+	e.found = true
 	e.wasFenced = e.wasFenced || e.m.FencedAt != nil
 	return nil
 }

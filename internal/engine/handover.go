@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/target"
@@ -24,7 +25,12 @@ const (
 	calm = 3 * time.Second
 	// cutoverCommand is what a cutover runs a migration as.
 	cutoverCommand = "cutover"
+	// undefinedTable is the SQLSTATE for a table that is not there.
+	undefinedTable = "42P01"
 )
+
+// errEnded says that the migration was ended and forgotten by another instance.
+var errEnded = errors.New("the migration is gone from the target: it was cleaned up")
 
 // errHandedOver ends an attempt because another instance asks for the migration.
 var errHandedOver = errors.New("the migration is handed over to another instance")
@@ -85,12 +91,13 @@ func (e *engine) standBy(ctx context.Context) error {
 	begun := time.Now()
 	var free time.Time // since when nobody has run it
 	for {
-		m, err := target.Load(ctx, conn, e.o.Name)
+		m, err := loadExisting(ctx, conn, e.o.Name)
+		var pgErr *pgconn.PgError
+		if errors.Is(err, errNoMigration) || errors.As(err, &pgErr) && pgErr.Code == undefinedTable {
+			return errEnded // dropped, or just being dropped
+		}
 		if err != nil {
 			return err
-		}
-		if m == nil {
-			return errors.Newf("migration %q is gone from the target: it was cleaned up", e.o.Name)
 		}
 		h, err := target.Locked(ctx, conn, e.o.Name)
 		switch {

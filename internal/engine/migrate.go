@@ -58,10 +58,18 @@ func (e *engine) attempts(ctx context.Context, attempt func(context.Context) (*s
 			err = e.recordError(ctx, err)
 			e.close(ctx)
 			if errors.Is(err, errHandedOver) {
-				if err := e.standBy(ctx); err != nil {
-					return err
+				e.handedOver = true
+				err = e.standBy(ctx)
+				if err == nil {
+					continue
 				}
-				continue
+			}
+			if e.handedOver && errors.Is(err, errEnded) {
+				e.o.Logger.InfoContext(ctx, "another instance has ended the migration, and it was cleaned up")
+				summary, err = &status.Summary{
+					SchemaVersion: status.SchemaVersion, Name: e.o.Name, Database: e.system.Database, Method: string(MethodReplication),
+					Status: "handed over", Tables: []status.Table{}, Skipped: []string{}, Warnings: []string{},
+				}, nil
 			}
 			if !errors.Is(err, errAgain) {
 				return err
@@ -210,6 +218,11 @@ func (e *engine) begin(ctx context.Context) error {
 			return err
 		}
 	}
+	if e.found {
+		if installed, err := target.Installed(ctx, e.dst); err != nil || !installed {
+			return errors.CombineErrors(err, errEnded)
+		}
+	}
 	if err := target.Install(ctx, e.dst); err != nil {
 		return err
 	}
@@ -222,8 +235,8 @@ func (e *engine) begin(ctx context.Context) error {
 		}
 		return e.ready(ctx)
 	}
-	if e.cut != nil {
-		return errors.Newf("migration %q is gone from the target: it was cleaned up", e.o.Name)
+	if e.cut != nil || e.found {
+		return errEnded // not to be begun anew
 	}
 	m := &target.Migration{
 		Name: e.o.Name, Command: e.command, Database: e.system.Database, SystemID: e.system.SystemID,
