@@ -20,8 +20,9 @@ func newDemo(a *app) *cobra.Command {
 		Short: "Migrate a live database between two throw-away servers, in about a minute",
 		Long: `Starts two PostgreSQL servers on this machine, fetching them where there are none,
 loads a schema with everything that makes a migration hard, keeps several sessions
-writing, and migrates it as walferry migrate does. Then it stops the writers, drains,
-sets the sequences, and compares every table row by row. Nothing is left running.`,
+writing, and migrates it as walferry migrate does. Then it stops the writers, cuts over as
+walferry cutover does, beside the running migrate and with every row verified, and compares
+every table once more by other means. Nothing is left running.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("log-level") {
@@ -96,7 +97,8 @@ func printDemo(p *printer, r *demo.Report) {
 	p.printf("copied: %d tables, %d rows, %s, while %d sessions were writing\n", r.Tables, r.RowsCopied, term.Bytes(r.BytesCopied), r.Writers)
 	p.printf("written: %d transactions, %d rows, and %d transactions that were aborted\n", r.Committed, r.RowsWritten, r.Aborted)
 	p.printf("applied: %d transactions, %d changes, until the writers stopped; lag then %s\n", r.Transactions, r.Changes, term.Bytes(r.LagBytes))
-	p.printf("finished: drained, %d sequences set, keys and triggers restored, in %.1f s\n", r.SequencesSet, r.DrainSeconds)
+	p.printf("cut over: drained, %d sequences set, keys and triggers restored, every row verified, in %.1f s\n", r.SequencesSet, r.DrainSeconds)
+	p.printf("closed: for %.1f s until the cutover was decided, the source could not be written to\n", r.ClosedSeconds)
 	p.list("not moved: ", r.Skipped)
 	p.list("warning: ", r.Warnings)
 	verdict := "equal"

@@ -74,7 +74,7 @@ func (d *Demo) start(ctx context.Context) error {
 // Compare compares every table row by row on both sides, and the sequences. It
 // returns an error marked [ErrDiffer] when they are not equal.
 func (d *Demo) Compare(ctx context.Context) error {
-	result, err := rowdiff.Diff(ctx, d.source.server.URI(database), d.target.server.URI(database), rowdiff.Options{Sequences: true})
+	result, err := rowdiff.Diff(ctx, d.source.server.URI(database), d.target.server.URI(database), rowdiff.Options{Sequences: true, Unlogged: true})
 	if err != nil {
 		return errors.Wrap(err, "compare source and target")
 	}

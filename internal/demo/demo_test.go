@@ -37,6 +37,9 @@ func TestDemo_TellsEqualFromDifferent(t *testing.T) {
 	if !r.Equal || r.TablesCompared < r.Tables || r.SequencesCompared == 0 || r.SequencesSet == 0 || r.RowsCopied == 0 {
 		t.Errorf("not everything was moved and compared: %+v", r)
 	}
+	if !r.Verified || r.ClosedSeconds <= 0 {
+		t.Errorf("the cutover: %+v", r)
+	}
 	if r.Transactions == 0 || r.Changes == 0 || r.Committed == 0 {
 		t.Errorf("the stream had no work: %+v", r)
 	}

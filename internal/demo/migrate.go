@@ -13,26 +13,28 @@ import (
 	"github.com/walferry/walferry/internal/workload"
 )
 
-// Migrate migrates the source while it is written to. When the stream has been
-// at work for long enough it stops the writers, interrupts the migration as an
-// operator would, and runs it again to drain and finish. Show is called as
+// Migrate migrates the source while it is written to. When the stream has been at work for
+// long enough it stops the writers and cuts over beside the running migration, as an
+// operator would, every row compared before it is decided. Show is called as
 // [engine.Connection.Progress] is; nil means nobody looks.
 func (d *Demo) Migrate(ctx context.Context, show func(status.Progress)) error {
 	if show == nil {
 		show = func(status.Progress) {}
 	}
-	if err := d.migrateLive(ctx, show); err != nil {
-		return err
-	}
-	stopped := time.Now()
-	var noLag int64
-	o := d.options(show)
-	o.MaxReplicationLag, o.StopReplication = &noLag, true
-	summary, err := engine.Migrate(ctx, o)
+	return d.migrateLive(ctx, show)
+}
+
+// cutOver takes the migration over from the one at work and ends it.
+func (d *Demo) cutOver(ctx context.Context, show func(status.Progress)) error {
+	begun := time.Now()
+	o := engine.CutoverOptions{Connection: d.options(show).Connection, Verify: engine.On}
+	summary, err := engine.Cutover(ctx, o)
 	if err != nil {
-		return errors.Wrap(err, "finish the migration")
+		return errors.Wrap(err, "cut over")
 	}
-	d.report.DrainSeconds = time.Since(stopped).Seconds()
+	d.report.DrainSeconds = time.Since(begun).Seconds()
+	d.report.ClosedSeconds = summary.Cutover.FencedSeconds
+	d.report.Verified = summary.Cutover.Verified
 	d.report.add(summary)
 	return nil
 }
@@ -51,7 +53,7 @@ func (d *Demo) migrateLive(ctx context.Context, show func(status.Progress)) erro
 		Seed: d.o.Seed, Sessions: d.o.Writers, Pause: pause, Logger: d.o.Logger,
 	})
 	watched := &watch{show: show, wanted: d.o.Duration, enough: make(chan struct{})}
-	stop := make(chan struct{})
+	cutting := make(chan struct{}) // closed when the cutover begins
 	g, ctx := errgroup.WithContext(ctx)
 	writing, stopWriting := context.WithCancel(ctx)
 	defer stopWriting()
@@ -62,12 +64,13 @@ func (d *Demo) migrateLive(ctx context.Context, show func(status.Progress)) erro
 		return errors.Wrap(err, "write to the source")
 	})
 	g.Go(func() error {
-		o := d.options(watched.progress)
-		o.Stop = stop
-		if _, err := engine.Migrate(ctx, o); !errors.Is(err, engine.ErrStopped) {
+		_, err := engine.Migrate(ctx, d.options(watched.progress))
+		select {
+		case <-cutting: // it has let go, and ends with the cutover
+			return err
+		default:
 			return errors.CombineErrors(err, errors.New("the migration ended while the source was written to"))
 		}
-		return nil
 	})
 	g.Go(func() error {
 		select {
@@ -78,12 +81,12 @@ func (d *Demo) migrateLive(ctx context.Context, show func(status.Progress)) erro
 		last := watched.last()
 		stopWriting()
 		<-written
-		close(stop)
+		close(cutting)
 		n := generator.Stats()
 		r := &d.report
 		r.Committed, r.Aborted, r.RowsWritten = n.Committed, n.Aborted, n.Rows
 		r.Transactions, r.Changes, r.LagBytes = last.Transactions, last.Changes, last.LagBytes
-		return nil
+		return d.cutOver(ctx, show)
 	})
 	return g.Wait()
 }

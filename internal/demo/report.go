@@ -21,9 +21,13 @@ type Report struct {
 	Transactions int64 `json:"transactions_applied"`
 	Changes      int64 `json:"changes_applied"`
 	// LagBytes is how far the target was behind when the writers stopped, and
-	// DrainSeconds how long the rest took, with everything that makes the target complete.
-	LagBytes     int64    `json:"lag_bytes"`
-	DrainSeconds float64  `json:"drain_seconds"`
+	// DrainSeconds how long the cutover took, with everything that makes the target complete;
+	// for ClosedSeconds of it the source had been closed when it was decided.
+	LagBytes      int64   `json:"lag_bytes"`
+	DrainSeconds  float64 `json:"drain_seconds"`
+	ClosedSeconds float64 `json:"closed_seconds"`
+	// Verified says that the cutover compared every row before it decided.
+	Verified     bool     `json:"verified"`
 	SequencesSet int      `json:"sequences_set"`
 	Skipped      []string `json:"skipped"`
 	Warnings     []string `json:"warnings"`
