@@ -57,24 +57,46 @@ func (v *verifier) snapshots(ctx context.Context) (*snapshots, error) {
 	}
 	var failures error
 	for range mostTries {
-		holder, err := target.Locked(ctx, v.dst, v.m.Name)
+		running, err := v.running(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if holder == nil {
-			return v.ofStopped(ctx, behind)
+		var pair *snapshots
+		if running {
+			pair, err = v.ofRunning(ctx, behind)
+		} else {
+			pair, err = v.ofStopped(ctx, behind)
 		}
-		pair, err := v.ofRunning(ctx, behind)
-		if !errors.Is(err, errMissed) {
+		// A run that came back meanwhile has the lock.
+		if !errors.IsAny(err, errMissed, target.ErrLocked) {
 			return pair, err
 		}
 		failures = err
-		v.o.Logger.InfoContext(ctx, "the run and verify did not meet; trying again", "reason", err)
+		v.o.Logger.InfoContext(ctx, "the run and verify did not meet; trying again", "reason", err.Error())
 	}
 	return nil, errors.WithHint(failures, "see whether the run of walferry is well: walferry status")
 }
 
+// running reports whether a run is at work. Between two attempts a run has let go of its
+// lock for a moment, so it counts as stopped only when nobody takes that for a while.
+func (v *verifier) running(ctx context.Context) (bool, error) {
+	for begun := time.Now(); ; {
+		holder, err := target.Locked(ctx, v.dst, v.m.Name)
+		if err != nil || holder != nil {
+			return holder != nil, err
+		}
+		if time.Since(begun) > stoppedFor {
+			return false, nil
+		}
+		if !pause(ctx) {
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
 const (
+	// stoppedFor is how long nobody must have the lock for a run to count as stopped.
+	stoppedFor = 3 * time.Second
 	// mostTries is how often a running migration is asked for a snapshot.
 	mostTries = 5
 	// heldWithin is how long it may take to answer: it looks twice in a second, but does
