@@ -12,6 +12,7 @@ import (
 
 	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/cutover"
+	"github.com/walferry/walferry/internal/retry"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -68,7 +69,8 @@ func (v *verifier) snapshots(ctx context.Context) (*snapshots, error) {
 			pair, err = v.ofStopped(ctx, behind)
 		}
 		// A run that came back meanwhile has the lock.
-		if !errors.IsAny(err, errMissed, target.ErrLocked) {
+		passes := !running && ctx.Err() == nil && retry.Retryable(err)
+		if !errors.IsAny(err, errMissed, target.ErrLocked) && !passes {
 			return pair, err
 		}
 		failures = err
