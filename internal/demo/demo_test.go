@@ -34,7 +34,8 @@ func TestDemo_TellsEqualFromDifferent(t *testing.T) {
 		t.Fatalf("%v\n%s", err, errors.FlattenDetails(err))
 	}
 	r := d.Report()
-	if !r.Equal || r.TablesCompared < r.Tables || r.SequencesCompared == 0 || r.SequencesSet == 0 || r.RowsCopied == 0 {
+	// One table is unlogged: it is copied at the end, and not among those that are compared.
+	if !r.Equal || r.TablesCompared < r.Tables-1 || r.SequencesCompared == 0 || r.SequencesSet == 0 || r.RowsCopied == 0 {
 		t.Errorf("not everything was moved and compared: %+v", r)
 	}
 	if !r.Verified || r.ClosedSeconds <= 0 {

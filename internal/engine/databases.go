@@ -180,12 +180,20 @@ func gather(o MigrateOptions, results []status.DatabaseResult, failures []error)
 	switch {
 	case len(failed) > 0:
 		s.Status = "failed"
-		return s, errors.Join(failed...)
+		return s, joined(failed)
 	case stopped:
 		s.Status = "stopped"
 		return s, ErrStopped
 	}
 	return s, nil
+}
+
+// joined is the one error, which keeps its hints, or all of them.
+func joined(failed []error) error {
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	return errors.Join(failed...)
 }
 
 // mergeRoles adds what another database's run made of the cluster's roles: where
