@@ -38,6 +38,12 @@ func (s Sides) Late(ctx context.Context, slot string, publications []string, lsn
 	}
 }
 
+// NextXID is the next transaction ID of the source: who writes takes one.
+func (s Sides) NextXID(ctx context.Context) (xid int64, err error) {
+	err = s.Source.QueryRow(ctx, `SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint`).Scan(&xid)
+	return xid, errors.Wrap(err, "read the source's next transaction ID")
+}
+
 func inUse(err error) bool {
 	var pgErr interface{ SQLState() string }
 	return errors.As(err, &pgErr) && pgErr.SQLState() == "55006"

@@ -39,6 +39,8 @@ type engine struct {
 	runner *cutover.Runner
 	// drainTo lets the stream that is under way end at an LSN, and waits for that.
 	drainTo func(context.Context, pglogrepl.LSN) error
+	// finalXID was the source's next transaction ID when the final LSN was taken.
+	finalXID int64
 	// wasFenced says that an earlier cutover had left the source closed.
 	wasFenced bool
 	// found says that this run has seen its migration, handedOver that it let go of it for

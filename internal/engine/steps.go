@@ -94,6 +94,10 @@ func (e *engine) stepFinalLSN(ctx context.Context, a cutover.Actions) (string, e
 			return "", err
 		}
 	}
+	var err error
+	if e.finalXID, err = e.sides().NextXID(ctx); err != nil {
+		return "", err
+	}
 	lsn, err := e.sourceLSN(ctx, "pg_current_wal_insert_lsn")
 	if err != nil {
 		return "", err
@@ -234,6 +238,11 @@ func (e *engine) stepVerify(ctx context.Context, a cutover.Actions) (string, err
 func (e *engine) stepQuiet(ctx context.Context, a cutover.Actions) (string, error) {
 	if a.Dry() {
 		return "", a.Do(ctx, "look once more for writes behind the final LSN", nil)
+	}
+	// The one that the drain's own message has taken is the only one, unless somebody on that
+	// server has written; who and what, the slot tells, in the time that decoding takes.
+	if next, err := e.sides().NextXID(ctx); err != nil || next == e.finalXID+1 {
+		return "nothing was written since", err
 	}
 	late, err := e.sides().Late(ctx, e.m.Slot, e.m.Publications, e.m.FinalLSN)
 	switch {
