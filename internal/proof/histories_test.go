@@ -28,6 +28,7 @@ func TestHistories_EveryWayEndsEqual(t *testing.T) {
 }
 
 func everyWay(t *testing.T, servers *servers, seed uint64) {
+	t.Helper()
 	s := servers.scene(t)
 	targets := map[string]scene{}
 	for name, options := range ways {

@@ -165,6 +165,7 @@ func TestWires_EveryDisaster(t *testing.T) {
 }
 
 func everyDisaster(t *testing.T, servers *servers, seed uint64) {
+	t.Helper()
 	s := servers.scene(t)
 	r := &run{T: t, scene: s, r: rand.New(rand.NewPCG(seed, 0))}
 	var from, to string
