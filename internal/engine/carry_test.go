@@ -39,7 +39,7 @@ func TestEndToEnd_WhatTheStreamDoesNotCarry(t *testing.T) {
 	m.signal(syscall.SIGTERM)
 	m.wait(3)
 	out := run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
-	if s := out.stdout.String(); !strings.Contains(s, "large objects: 20\n") || strings.Contains(s, "skipped") {
+	if s := out.Stdout.String(); !strings.Contains(s, "large objects: 20\n") || strings.Contains(s, "skipped") {
 		t.Errorf("summary: %s", s)
 	}
 	p.same(t, `SELECT string_agg(oid || ':' || encode(lo_get(oid), 'escape'), ' ' ORDER BY oid) FROM pg_largeobject_metadata`)

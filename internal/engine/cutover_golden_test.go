@@ -32,7 +32,7 @@ func TestGolden_CutoverDryRun(t *testing.T) {
 	if after := strings.Join(pgtest.Query(t, p.target, state)[0], " "); after != before || refuses(t, p.source) {
 		t.Errorf("a dry run changed something: %s, %s", before, after)
 	}
-	got := changing.ReplaceAllStringFunc(m.stdout.String(), func(text string) string {
+	got := changing.ReplaceAllStringFunc(m.Stdout.String(), func(text string) string {
 		switch {
 		case strings.HasPrefix(text, "session"):
 			return "session PID"

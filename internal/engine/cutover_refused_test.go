@@ -38,7 +38,7 @@ func (p pair) caughtUp(t *testing.T) {
 func (p *process) says(texts ...string) {
 	p.tb.Helper()
 	for _, text := range texts {
-		if !strings.Contains(p.stderr.String()+p.stdout.String(), text) {
+		if !strings.Contains(p.Stderr.String()+p.Stdout.String(), text) {
 			p.tb.Errorf("walferry does not say %q", text)
 		}
 	}
@@ -124,7 +124,7 @@ func TestCutover_WaitsForWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	m = start(t, p.args("cutover", "--fence", "none")...)
-	pgtest.Eventually(t, "the cutover waits", func() bool { return strings.Contains(m.stderr.String(), "waiting for writers") })
+	pgtest.Eventually(t, "the cutover waits", func() bool { return strings.Contains(m.Stderr.String(), "waiting for writers") })
 	if _, err := conn.Exec(t.Context(), `COMMIT`); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestCutover_Signals(t *testing.T) {
 	m := start(t, p.args("cutover", s.before("fence")...)...)
 	s.reached(m)
 	m.signal(syscall.SIGTERM)
-	pgtest.Eventually(t, "the signal is refused", func() bool { return strings.Contains(m.stderr.String(), "signal refused") })
+	pgtest.Eventually(t, "the signal is refused", func() bool { return strings.Contains(m.Stderr.String(), "signal refused") })
 	m.signal(syscall.SIGTERM)
 	m.wait(1)
 	m.says("aborted by a second signal", "open")
@@ -183,7 +183,7 @@ func TestCutover_Signals(t *testing.T) {
 	m = start(t, p.args("cutover", s.before("analyze")...)...)
 	s.reached(m)
 	m.signal(syscall.SIGINT)
-	pgtest.Eventually(t, "the signal is refused", func() bool { return strings.Contains(m.stderr.String(), "signal refused") })
+	pgtest.Eventually(t, "the signal is refused", func() bool { return strings.Contains(m.Stderr.String(), "signal refused") })
 	if !m.running() || !refuses(t, p.source) {
 		t.Error("the first signal ended the cutover")
 	}

@@ -225,7 +225,7 @@ func TestCutover_KilledAtEachStep(t *testing.T) {
 	}
 	s.clear()
 	done := run(t, 0, p.args("cutover")...)
-	if out := done.stdout.String(); !strings.Contains(out, "migration default of database") || !strings.Contains(out, "release") {
+	if out := done.Stdout.String(); !strings.Contains(out, "migration default of database") || !strings.Contains(out, "release") {
 		t.Errorf("the report:\n%s", out)
 	}
 	run(t, 0, p.args("cutover")...) // again, which has nothing left to do

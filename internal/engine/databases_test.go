@@ -105,7 +105,7 @@ func TestEndToEnd_DatabasesOfAnyName(t *testing.T) {
 	c.insert(t, uglyNames...)
 	out := run(t, 0, c.args("migrate", "--all-databases", "--json", "--max-replication-lag", "0", "--stop-replication")...)
 	var s status.Summary
-	if err := json.Unmarshal(out.stdout.Bytes(), &s); err != nil {
+	if err := json.Unmarshal([]byte(out.Stdout.String()), &s); err != nil {
 		t.Fatal(err)
 	}
 	results := map[string]status.DatabaseResult{}
@@ -143,9 +143,9 @@ func TestEndToEnd_DatabasesOfAnyName(t *testing.T) {
 func (c *cluster) status(t *testing.T) []status.Database {
 	t.Helper()
 	p := start(t, c.args("status", "--json")...)
-	<-p.exited
+	<-p.Exited()
 	var s status.Status
-	if p.cmd.ProcessState.ExitCode() != 0 || json.Unmarshal(p.stdout.Bytes(), &s) != nil {
+	if p.Cmd.ProcessState.ExitCode() != 0 || json.Unmarshal([]byte(p.Stdout.String()), &s) != nil {
 		return nil
 	}
 	return s.Databases
@@ -163,7 +163,7 @@ func TestEndToEnd_DatabasesOneFails(t *testing.T) {
 	pgtest.Exec(t, c.to.URI("bad"), unseen)
 	out := run(t, 1, c.args("migrate", "--database", "good", "--database", "bad", "--method", "dump", "--json")...)
 	var s status.Summary
-	if err := json.Unmarshal(out.stdout.Bytes(), &s); err != nil {
+	if err := json.Unmarshal([]byte(out.Stdout.String()), &s); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Databases) != 2 || s.Databases[0].Status != "failed" || s.Databases[0].Message == "" || s.Databases[1].Status != "done" {
@@ -172,13 +172,13 @@ func TestEndToEnd_DatabasesOneFails(t *testing.T) {
 	pgtest.Compare(t, c.from.URI("good"), c.to.URI("good"), rowdiff.Options{Sequences: true})
 	for _, args := range [][]string{{"--database", "nosuch"}, {"--exclude-database", "nosuch"}, {"--database", "good", "--exclude-database", "good"}} {
 		out := run(t, 1, c.args("migrate", args...)...)
-		if e := out.stderr.String(); !strings.Contains(e, "the source has no database nosuch") && !strings.Contains(e, "no database is left to move") {
+		if e := out.Stderr.String(); !strings.Contains(e, "the source has no database nosuch") && !strings.Contains(e, "no database is left to move") {
 			t.Errorf("%v: %s", args, e)
 		}
 	}
 	pgtest.Exec(t, c.target, `DROP DATABASE good`)
 	out = run(t, 1, c.args("migrate", "--database", "good", "--no-createdb")...)
-	if e := out.stderr.String(); !strings.Contains(e, `database "good" does not exist`) || !strings.Contains(e, "leave out --no-createdb") {
+	if e := out.Stderr.String(); !strings.Contains(e, `database "good" does not exist`) || !strings.Contains(e, "leave out --no-createdb") {
 		t.Errorf("stderr: %s", e)
 	}
 }

@@ -22,9 +22,9 @@ func TestEndToEnd_ColumnAddedOnTheSource(t *testing.T) {
 		`ALTER TABLE "T one" ADD COLUMN "new Column" numeric(12,2)`,
 		`INSERT INTO "T one" VALUES (3, 'after', 4.50)`, `UPDATE "T one" SET "new Column" = 1 WHERE id = 1`)
 	m.wait(1)
-	statement := hinted.FindStringSubmatch(m.stderr.String())
+	statement := hinted.FindStringSubmatch(m.Stderr.String())
 	if statement == nil || !strings.Contains(statement[1], `"new Column"`) {
-		t.Fatalf("no statement to run in:\n%s", m.stderr.String())
+		t.Fatalf("no statement to run in:\n%s", m.Stderr.String())
 	}
 	if got := pgtest.Query(t, p.target, `SELECT count(*) FROM "T one"`)[0][0]; got != "2" {
 		t.Errorf("%s rows before the change, want 2", got)
@@ -48,8 +48,8 @@ func TestEndToEnd_PartitionAddedOnTheSource(t *testing.T) {
 		`ALTER TABLE parts ATTACH PARTITION parts_high FOR VALUES FROM ('2025-01-01') TO (MAXVALUE)`,
 		`INSERT INTO parts VALUES (1000, '2026-01-01'); UPDATE parts SET day = '2026-02-02' WHERE id = 77; DELETE FROM parts WHERE id = 8`)
 	m.wait(1)
-	if !strings.Contains(m.stderr.String(), "parts_high") {
-		t.Errorf("the error does not name the partition:\n%s", m.stderr.String())
+	if !strings.Contains(m.Stderr.String(), "parts_high") {
+		t.Errorf("the error does not name the partition:\n%s", m.Stderr.String())
 	}
 	pgtest.Exec(t, p.target, partition, `ALTER TABLE parts ATTACH PARTITION parts_high FOR VALUES FROM ('2025-01-01') TO (MAXVALUE)`)
 	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)

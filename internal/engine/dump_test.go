@@ -143,10 +143,10 @@ func TestEndToEnd_FilterChoosesSchemaToo(t *testing.T) {
 			if got := pgtest.Query(t, p.target, objects)[0][0]; got != c.want {
 				t.Errorf("objects\n%s, want\n%s", got, c.want)
 			}
-			if s := out.stdout.String(); !strings.Contains(s, c.told) {
+			if s := out.Stdout.String(); !strings.Contains(s, c.told) {
 				t.Errorf("the summary lacks %q: %s", c.told, s)
 			}
-			if s := out.stdout.String(); strings.Contains(s, `it needs TABLE "app.items"`) {
+			if s := out.Stdout.String(); strings.Contains(s, `it needs TABLE "app.items"`) {
 				t.Errorf("the summary tells of what was not chosen: %s", s)
 			}
 			if got := pgtest.Query(t, p.target, `SELECT count(*) FROM app.orders`)[0][0]; got != c.rows {

@@ -59,7 +59,7 @@ func TestEndToEnd_LanesKilledUnderLoad(t *testing.T) {
 			})
 		}
 		m.kill()
-		if strings.Contains(m.stderr.String(), "meet first") {
+		if strings.Contains(m.Stderr.String(), "meet first") {
 			met++
 		}
 		if _, positions := p.lanes(t); positions != "1" {

@@ -48,7 +48,7 @@ func TestEndToEnd_OneOfEverything(t *testing.T) {
 	w.stop()
 	m.kill()
 	out := run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
-	summary := out.stdout.String()
+	summary := out.Stdout.String()
 	t.Log(summary)
 	if strings.Contains(summary, "moved with a loss") {
 		t.Errorf("summary: %s", summary)

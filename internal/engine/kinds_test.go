@@ -21,8 +21,8 @@ func TestEndToEnd_StatusNamesTables(t *testing.T) {
 	pgtest.Eventually(t, "the numeric key is noticed", func() bool {
 		var s status.Status
 		out := run(t, 0, p.args("status", "--json")...)
-		if err := json.Unmarshal(out.stdout.Bytes(), &s); err != nil {
-			t.Fatalf("%v in %s", err, out.stdout.String())
+		if err := json.Unmarshal([]byte(out.Stdout.String()), &s); err != nil {
+			t.Fatalf("%v in %s", err, out.Stdout.String())
 		}
 		tables = map[string]status.Table{}
 		for _, table := range s.Databases[0].Tables {

@@ -20,7 +20,7 @@ func TestEndToEnd_SourceStaysWritable(t *testing.T) {
 	m.signal(syscall.SIGTERM)
 	m.wait(3)
 	out := run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
-	summary := out.stdout.String()
+	summary := out.Stdout.String()
 	for _, want := range []string{"public.keyless: its UPDATE and DELETE are not replicated", "public.made_since was made after the migration began"} {
 		if !strings.Contains(summary, want) {
 			t.Errorf("the summary lacks %q: %s", want, summary)
@@ -38,15 +38,15 @@ func TestEndToEnd_AutoTakesADump(t *testing.T) {
 	source := pgtest.Start(t, from, map[string]string{"wal_level": "replica"})
 	p := pair{source: source.Database(t, `CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); SELECT lo_from_bytea(7, 'seven')`), target: pgtest.Server(t, to).Database(t)}
 	out := run(t, 0, p.args("migrate", "--no-roles")...)
-	if !strings.Contains(out.stdout.String(), "done, method dump") || !strings.Contains(out.stderr.String(), "wal_level") {
-		t.Errorf("%s%s", out.stderr.String(), out.stdout.String())
+	if !strings.Contains(out.Stdout.String(), "done, method dump") || !strings.Contains(out.Stderr.String(), "wal_level") {
+		t.Errorf("%s%s", out.Stderr.String(), out.Stdout.String())
 	}
 	if got := pgtest.Query(t, p.target, `SELECT count(*) || encode(lo_get(7), 'escape') FROM t`)[0][0]; got != "1seven" {
 		t.Errorf("the target holds %s", got)
 	}
 	out = run(t, 2, p.args("migrate", "--no-roles", "--method", "replication", "--name", "second")...)
-	if !strings.Contains(out.stderr.String(), "wal_level") {
-		t.Errorf("stderr: %s", out.stderr.String())
+	if !strings.Contains(out.Stderr.String(), "wal_level") {
+		t.Errorf("stderr: %s", out.Stderr.String())
 	}
 }
 
@@ -59,9 +59,9 @@ func TestEndToEnd_EmptyChoiceMovesNothing(t *testing.T) {
 		CREATE UNLOGGED TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (2); SELECT lo_create(9)`)
 	for _, args := range [][]string{{"--table", "nosuch"}, {"--exclude-table", "nosuch"}, {"--schema", "nosuch"}, {"--exclude-schema", "nosuch"}} {
 		out := start(t, p.args("migrate", append(args, "--no-roles")...)...)
-		<-out.exited
-		if code := out.cmd.ProcessState.ExitCode(); code == 0 || !strings.Contains(out.stderr.String(), "matches pattern") {
-			t.Errorf("%v: exit %d, %s", args, code, out.stderr.String())
+		<-out.Exited()
+		if code := out.Cmd.ProcessState.ExitCode(); code == 0 || !strings.Contains(out.Stderr.String(), "matches pattern") {
+			t.Errorf("%v: exit %d, %s", args, code, out.Stderr.String())
 		}
 	}
 	if got := pgtest.Query(t, p.target, `SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace`)[0][0]; got != "0" {
@@ -69,10 +69,10 @@ func TestEndToEnd_EmptyChoiceMovesNothing(t *testing.T) {
 	}
 	out := run(t, 0, p.args("migrate", "--no-roles", "--exclude-table", "*", "--max-replication-lag", "0", "--stop-replication")...)
 	if got := pgtest.Query(t, p.target, `SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace) + (SELECT count(*) FROM pg_largeobject_metadata)`)[0][0]; got != "0" {
-		t.Errorf("an empty choice moved %s objects: %s", got, out.stdout.String())
+		t.Errorf("an empty choice moved %s objects: %s", got, out.Stdout.String())
 	}
-	if !strings.Contains(out.stdout.String(), "large objects are not moved: only some tables were chosen") {
-		t.Errorf("summary: %s", out.stdout.String())
+	if !strings.Contains(out.Stdout.String(), "large objects are not moved: only some tables were chosen") {
+		t.Errorf("summary: %s", out.Stdout.String())
 	}
 	run(t, 0, p.args("cleanup", "--yes")...)
 	run(t, 0, p.args("migrate", "--no-roles", "--table", "u", "--max-replication-lag", "0", "--stop-replication")...)
@@ -88,12 +88,12 @@ func TestEndToEnd_NothingUninvited(t *testing.T) {
 	p := simplePair(t, `DO $$ BEGIN CREATE ROLE uninvited_owner; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$;
 		CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE t (id int PRIMARY KEY, c citext); ALTER TABLE t OWNER TO uninvited_owner`)
 	out := run(t, 1, p.args("migrate", "--exclude-extension", "nosuch")...)
-	if !strings.Contains(out.stderr.String(), "no such extension: --exclude-extension nosuch") {
-		t.Errorf("stderr: %s", out.stderr.String())
+	if !strings.Contains(out.Stderr.String(), "no such extension: --exclude-extension nosuch") {
+		t.Errorf("stderr: %s", out.Stderr.String())
 	}
 	out = run(t, 0, p.args("migrate", "--no-roles", "--no-owner", "--exclude-extension", "hstore", "--max-replication-lag", "0", "--stop-replication")...)
-	if !strings.Contains(out.stdout.String(), "EXTENSION hstore: it was asked to be left out") {
-		t.Errorf("summary: %s", out.stdout.String())
+	if !strings.Contains(out.Stdout.String(), "EXTENSION hstore: it was asked to be left out") {
+		t.Errorf("summary: %s", out.Stdout.String())
 	}
 	got := pgtest.Query(t, p.target, `SELECT (SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension),
 		(SELECT count(*) FROM pg_subscription), (SELECT relowner = current_user::regrole FROM pg_class WHERE relname = 't'),

@@ -2,12 +2,11 @@ package engine_test
 
 import (
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/program"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -18,12 +17,5 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "walferry")
-	args := []string{"build", "-o", path}
-	if raceEnabled {
-		args = append(args, "-race")
-	}
-	build := exec.Command("go", append(args, "github.com/walferry/walferry/cmd/walferry")...)
-	build.Stderr = os.Stderr
-	return path, build.Run()
+	return program.Build{Race: raceEnabled}.In(dir)
 })

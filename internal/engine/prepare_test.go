@@ -16,8 +16,8 @@ func TestEndToEnd_FailedPreparation(t *testing.T) {
 		t.Parallel()
 		p := simplePair(t, `CREATE TYPE kind AS ENUM ('x')`, table)
 		failed := run(t, 1, p.args("migrate", "--slot", "Not A Slot")...)
-		if !strings.Contains(failed.stderr.String(), "Not A Slot") {
-			t.Errorf("the error does not name the slot:\n%s", failed.stderr.String())
+		if !strings.Contains(failed.Stderr.String(), "Not A Slot") {
+			t.Errorf("the error does not name the slot:\n%s", failed.Stderr.String())
 		}
 		p.nothingLeft(t)
 		run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication", "--slot", "a_slot")...)
@@ -29,8 +29,8 @@ func TestEndToEnd_FailedPreparation(t *testing.T) {
 		pgtest.Exec(t, p.target, `CREATE TYPE kind AS ENUM ('y')`)
 		failed := run(t, 1, p.args("migrate")...)
 		for _, want := range []string{"public.kind", "42710", "detail: "} {
-			if !strings.Contains(failed.stderr.String(), want) {
-				t.Errorf("the error does not say %q:\n%s", want, failed.stderr.String())
+			if !strings.Contains(failed.Stderr.String(), want) {
+				t.Errorf("the error does not say %q:\n%s", want, failed.Stderr.String())
 			}
 		}
 		p.nothingLeft(t)

@@ -16,7 +16,7 @@ import (
 func (p pair) status(t *testing.T) status.Database {
 	t.Helper()
 	var s status.Status
-	if err := json.Unmarshal([]byte(run(t, 0, p.args("status", "--json")...).stdout.String()), &s); err != nil {
+	if err := json.Unmarshal([]byte(run(t, 0, p.args("status", "--json")...).Stdout.String()), &s); err != nil {
 		t.Fatal(err)
 	}
 	return s.Databases[0]
@@ -71,7 +71,7 @@ func TestStatus_Ladder(t *testing.T) {
 	}
 
 	w := start(t, p.args("status", "--watch", "--interval", "100ms", "--json")...)
-	pgtest.Eventually(t, "the watch shows more than one state", func() bool { return strings.Count(w.stdout.String(), "\n") > 2 })
+	pgtest.Eventually(t, "the watch shows more than one state", func() bool { return strings.Count(w.Stdout.String(), "\n") > 2 })
 	w.signal(syscall.SIGINT)
 	w.wait(0)
 
@@ -86,7 +86,7 @@ var pageURL = regexp.MustCompile(`url=(http://\S+)`)
 // page reads a page of a run that listens.
 func page(t *testing.T, m *process, path string) string {
 	t.Helper()
-	url := pageURL.FindStringSubmatch(m.stderr.String())
+	url := pageURL.FindStringSubmatch(m.Stderr.String())
 	if url == nil {
 		t.Fatal("walferry does not say where it listens")
 	}

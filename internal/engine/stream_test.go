@@ -75,8 +75,8 @@ func TestEndToEnd_StreamCreatesTheSlot(t *testing.T) {
 	pgtest.Compare(t, p.source, p.target)
 	pgtest.Exec(t, p.source, `SELECT pg_drop_replication_slot('`+p.slot(t)+`')`)
 	failed := run(t, 1, args...)
-	if !strings.Contains(failed.stderr.String(), "holds a checkpoint of it") {
-		t.Errorf("it says:\n%s", failed.stderr.String())
+	if !strings.Contains(failed.Stderr.String(), "holds a checkpoint of it") {
+		t.Errorf("it says:\n%s", failed.Stderr.String())
 	}
 	run(t, 0, p.args("cleanup", "--yes")...)
 	m = start(t, args...)
@@ -99,14 +99,14 @@ func TestEndToEnd_ErrorOfTheData(t *testing.T) {
 	args := p.args("stream", "--slot", p.slot(t), "--publication", "pub", "--endpos", p.lsn(t))
 	failed := run(t, 1, args...)
 	for _, want := range []string{"walferry: error: ", "public.t", "0/", "23505", "walferry: detail: ", "walferry: hint: "} {
-		if !strings.Contains(failed.stderr.String(), want) {
-			t.Errorf("the error does not say %q:\n%s", want, failed.stderr.String())
+		if !strings.Contains(failed.Stderr.String(), want) {
+			t.Errorf("the error does not say %q:\n%s", want, failed.Stderr.String())
 		}
 	}
 	var s status.Status
 	out := run(t, 0, p.args("status", "--json")...)
-	if err := json.Unmarshal(out.stdout.Bytes(), &s); err != nil {
-		t.Fatalf("%v in %s", err, out.stdout.String())
+	if err := json.Unmarshal([]byte(out.Stdout.String()), &s); err != nil {
+		t.Fatalf("%v in %s", err, out.Stdout.String())
 	}
 	if d := s.Databases[0]; d.Phase != "failed" || !strings.Contains(d.Error, "public.t") || len(d.Next) == 0 {
 		t.Errorf("status: %+v", d)
@@ -127,8 +127,8 @@ func TestEndToEnd_SlotOfAnotherTime(t *testing.T) {
 	pgtest.Exec(t, p.source, `INSERT INTO t VALUES (1, 'lost with the slot')`,
 		`SELECT pg_drop_replication_slot('`+slot+`')`, `SELECT pg_create_logical_replication_slot('`+slot+`', 'pgoutput')`)
 	failed := run(t, 1, append(args, "--endpos", p.lsn(t))...)
-	if !strings.Contains(failed.stderr.String(), "ahead of what the target holds") {
-		t.Errorf("the error is another one:\n%s", failed.stderr.String())
+	if !strings.Contains(failed.Stderr.String(), "ahead of what the target holds") {
+		t.Errorf("the error is another one:\n%s", failed.Stderr.String())
 	}
 }
 
@@ -145,11 +145,11 @@ func TestEndToEnd_SecondSignalAborts(t *testing.T) {
 		return pgtest.Query(t, p.target, `SELECT count(*) FROM pg_locks WHERE NOT granted`)[0][0] != "0"
 	})
 	m.signal(syscall.SIGTERM)
-	pgtest.Eventually(t, "it drains", func() bool { return strings.Contains(m.stderr.String(), "draining") })
+	pgtest.Eventually(t, "it drains", func() bool { return strings.Contains(m.Stderr.String(), "draining") })
 	m.signal(syscall.SIGTERM)
 	m.wait(1)
-	if !strings.Contains(m.stderr.String(), "aborted by a second signal") {
-		t.Errorf("it says:\n%s", m.stderr.String())
+	if !strings.Contains(m.Stderr.String(), "aborted by a second signal") {
+		t.Errorf("it says:\n%s", m.Stderr.String())
 	}
 	release()
 	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
@@ -164,8 +164,8 @@ func TestEndToEnd_PublicationDropped(t *testing.T) {
 	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
 	pgtest.Exec(t, p.source, `DROP PUBLICATION pub`)
 	m.wait(1)
-	if !strings.Contains(m.stderr.String(), "of the publications pub, 0 exist") {
-		t.Errorf("it says:\n%s", m.stderr.String())
+	if !strings.Contains(m.Stderr.String(), "of the publications pub, 0 exist") {
+		t.Errorf("it says:\n%s", m.Stderr.String())
 	}
 }
 
@@ -176,8 +176,8 @@ func TestEndToEnd_TwoAtOnce(t *testing.T) {
 	first := start(t, p.args("migrate")...)
 	pgtest.Eventually(t, "the first streams", func() bool { return first.running() && p.phase(t) == "streaming" })
 	second := run(t, 1, p.args("migrate", "--retry-for", "1s")...)
-	if !strings.Contains(second.stderr.String(), "already being run") || !strings.Contains(second.stderr.String(), "server process") {
-		t.Errorf("the second says:\n%s", second.stderr.String())
+	if !strings.Contains(second.Stderr.String(), "already being run") || !strings.Contains(second.Stderr.String(), "server process") {
+		t.Errorf("the second says:\n%s", second.Stderr.String())
 	}
 	if !first.running() {
 		t.Error("the first has ended")
@@ -234,11 +234,11 @@ func TestEndToEnd_OtherPublicationsThanBefore(t *testing.T) {
 	run(t, 0, p.args("migrate", append(common, "--publication", "first")...)...)
 	pgtest.Exec(t, p.source, `UPDATE a SET v = 'changed' WHERE id % 3 = 0; DELETE FROM b WHERE id % 7 = 0; INSERT INTO a VALUES (501, 'late')`)
 	m := run(t, 0, p.args("migrate", append(common, "--publication", "third", "--publication", "second")...)...)
-	if n := strings.Count(m.stderr.String(), `"table copied"`); n != 1 {
+	if n := strings.Count(m.Stderr.String(), `"table copied"`); n != 1 {
 		t.Errorf("%d tables were copied, want b alone", n)
 	}
-	if !strings.Contains(m.stdout.String(), "warning: table public.c is not in the publications any more") {
-		t.Errorf("c is not named in\n%s", m.stdout.String())
+	if !strings.Contains(m.Stdout.String(), "warning: table public.c is not in the publications any more") {
+		t.Errorf("c is not named in\n%s", m.Stdout.String())
 	}
 	pgtest.Exec(t, p.source, `UPDATE b SET v = 'changed' WHERE id % 5 = 0; UPDATE a SET id = id + 1000 WHERE id % 50 = 0`)
 	run(t, 0, p.args("migrate", append(common, "--publication", "third", "--publication", "second", "--stop-replication")...)...)

@@ -41,6 +41,6 @@ func TestEndToEnd_StreamedTransactions(t *testing.T) {
 	w.stop()
 	last := run(t, 0, append(args, "--max-replication-lag", "0", "--stop-replication")...)
 	const fell = "received when they are committed"
-	t.Logf("fell back: %t, %t", strings.Contains(m.stderr.String(), fell), strings.Contains(last.stderr.String(), fell))
+	t.Logf("fell back: %t, %t", strings.Contains(m.Stderr.String(), fell), strings.Contains(last.Stderr.String(), fell))
 	p.finished(t)
 }

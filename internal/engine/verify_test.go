@@ -17,8 +17,8 @@ func (p pair) verify(t *testing.T, exit int, more ...string) status.Verification
 	t.Helper()
 	var v status.Verification
 	m := run(t, exit, p.args("verify", append([]string{"--json"}, more...)...)...)
-	if err := json.Unmarshal(m.stdout.Bytes(), &v); err != nil {
-		t.Fatalf("read %q: %v", m.stdout.String(), err)
+	if err := json.Unmarshal([]byte(m.Stdout.String()), &v); err != nil {
+		t.Fatalf("read %q: %v", m.Stdout.String(), err)
 	}
 	if v.Equal != (exit == 0) {
 		t.Fatalf("equal is %t with exit status %d", v.Equal, exit)
@@ -240,7 +240,7 @@ func TestEndToEnd_VerifyBehindTransaction(t *testing.T) {
 	}
 	v.wait(0)
 	var result status.Verification
-	if err := json.Unmarshal(v.stdout.Bytes(), &result); err != nil {
+	if err := json.Unmarshal([]byte(v.Stdout.String()), &result); err != nil {
 		t.Fatal(err)
 	}
 	if !result.Equal || !result.Aligned || result.Tables[0].SourceRows != 5 {
@@ -330,8 +330,8 @@ func TestVerify_Refused(t *testing.T) {
 		{[]string{"verify", "-s", p.target, "-t", p.target}, "belongs to another source"},
 	} {
 		m := run(t, 1, c.args...)
-		if !strings.Contains(m.stderr.String(), c.want) {
-			t.Errorf("%v says:\n%s", c.args, m.stderr.String())
+		if !strings.Contains(m.Stderr.String(), c.want) {
+			t.Errorf("%v says:\n%s", c.args, m.Stderr.String())
 		}
 	}
 }

@@ -15,9 +15,10 @@ import (
 // fields of Cmd.
 type Process struct {
 	Cmd *exec.Cmd
+	// Stdout and Stderr are what has been printed so far.
+	Stdout, Stderr Output
 
-	stdout, stderr lockedBuffer
-	exited         chan struct{}
+	exited chan struct{}
 }
 
 // Start runs the program at path with the test's environment and more; the last
@@ -27,7 +28,7 @@ func Start(tb testing.TB, path string, env []string, args ...string) *Process {
 	tb.Helper()
 	p := &Process{Cmd: exec.Command(path, args...), exited: make(chan struct{})}
 	p.Cmd.Env = append(os.Environ(), env...)
-	p.Cmd.Stdout, p.Cmd.Stderr = &p.stdout, &p.stderr
+	p.Cmd.Stdout, p.Cmd.Stderr = &p.Stdout, &p.Stderr
 	if err := p.Cmd.Start(); err != nil {
 		tb.Fatalf("start walferry: %v", err)
 	}
@@ -43,7 +44,7 @@ func Start(tb testing.TB, path string, env []string, args ...string) *Process {
 			tb.Errorf("kill walferry: %v", err)
 		}
 		if tb.Failed() {
-			tb.Logf("walferry %q\n%s%s", args, p.Stderr(), p.Stdout())
+			tb.Logf("walferry %q\n%s%s", args, p.Stderr.String(), p.Stdout.String())
 		}
 	})
 	return p
@@ -85,26 +86,22 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Stdout is what has been printed to standard output so far.
-func (p *Process) Stdout() string { return p.stdout.String() }
-
-// Stderr is what has been printed to standard error so far.
-func (p *Process) Stderr() string { return p.stderr.String() }
-
-// lockedBuffer may be read while the process writes.
-type lockedBuffer struct {
+// Output may be read while the process writes it.
+type Output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+// Write implements [io.Writer].
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
 }
 
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+// String returns what has been written so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
 }

@@ -167,7 +167,7 @@ func TestCopy_ServerRestarts(t *testing.T) {
 			}
 			mustExit(t, m, 3)
 			for _, table := range []string{"large", "middle", "small"} {
-				if n := strings.Count(m.Stderr(), `msg="table copied" table=public.`+table+" "); n != 1 {
+				if n := strings.Count(m.Stderr.String(), `msg="table copied" table=public.`+table+" "); n != 1 {
 					t.Errorf("%s was copied %d times", table, n)
 				}
 			}

@@ -64,8 +64,8 @@ func TestSecurity_NoPasswordAnywhere(t *testing.T) {
 				}
 			}
 		}
-		if found := leaks(p.Stdout() + p.Stderr()); found != nil {
-			t.Errorf("walferry %q prints %q:\n%s%s", args, found, p.Stdout(), p.Stderr())
+		if found := leaks(p.Stdout.String() + p.Stderr.String()); found != nil {
+			t.Errorf("walferry %q prints %q:\n%s%s", args, found, p.Stdout.String(), p.Stderr.String())
 		}
 	}
 	run(s.source, "validate")

@@ -57,8 +57,8 @@ func TestServers_SlotLost(t *testing.T) {
 	m := walferry(t, "", s.args("migrate")...)
 	mustExit(t, m, 1)
 	for _, want := range []string{"walferry: error:", "walferry_default_", "max_slot_wal_keep_size", "walferry: hint:", "walferry cleanup"} {
-		if !strings.Contains(m.Stderr(), want) {
-			t.Errorf("the error does not say %q:\n%s", want, m.Stderr())
+		if !strings.Contains(m.Stderr.String(), want) {
+			t.Errorf("the error does not say %q:\n%s", want, m.Stderr.String())
 		}
 	}
 }
@@ -116,8 +116,8 @@ func TestZombies_RestoredTarget(t *testing.T) {
 	m := walferry(t, "", backup.args("migrate", "--max-replication-lag", "0")...)
 	mustExit(t, m, 1)
 	for _, want := range []string{"slot", "checkpoint", "walferry: hint:"} {
-		if !strings.Contains(m.Stderr(), want) {
-			t.Errorf("the error does not say %q:\n%s", want, m.Stderr())
+		if !strings.Contains(m.Stderr.String(), want) {
+			t.Errorf("the error does not say %q:\n%s", want, m.Stderr.String())
 		}
 	}
 	finishMigration(t, s)
