@@ -44,3 +44,25 @@ func TestEndToEnd_StreamedTransactions(t *testing.T) {
 	t.Logf("fell back: %t, %t", strings.Contains(m.Stderr.String(), fell), strings.Contains(last.Stderr.String(), fell))
 	p.finished(t)
 }
+
+// TestEndToEnd_SourceFailsToStream meets a transaction that 14 to 18 cannot send while it
+// runs: a savepoint that altered a table is rolled back, and the table is altered again.
+func TestEndToEnd_SourceFailsToStream(t *testing.T) {
+	from, to := pgtest.Majors()
+	p := pair{
+		source: pgtest.Start(t, from, map[string]string{"logical_decoding_work_mem": "64kB"}).Database(t, "CREATE TABLE t (id int PRIMARY KEY, filler text)"),
+		target: pgtest.Start(t, to, nil).Database(t),
+	}
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0")...)
+	rows := func(from, to string) string {
+		return "INSERT INTO t (id, filler) SELECT i, repeat('x', 1000) FROM generate_series(" + from + ", " + to + ") i; "
+	}
+	pgtest.Exec(t, p.source, "BEGIN; "+rows("1", "50")+"SAVEPOINT s; "+rows("51", "150")+"ALTER TABLE t ADD gone int; "+rows("151", "250")+
+		"ROLLBACK TO s; "+rows("51", "150")+"ALTER TABLE t ADD added int DEFAULT 2; COMMIT")
+	pgtest.Exec(t, p.target, "ALTER TABLE t ADD added int DEFAULT 2")
+	m := run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	if fell := strings.Contains(m.Stderr.String(), "received when they are committed"); fell != (from >= 14) {
+		t.Errorf("fell back to whole transactions: %t", fell)
+	}
+	p.finished(t)
+}
