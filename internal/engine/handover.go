@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -31,6 +32,13 @@ const (
 
 // errEnded says that the migration was ended and forgotten by another instance.
 var errEnded = errors.New("the migration is gone from the target: it was cleaned up")
+
+// ended reports that the migration is gone from the target, or was dropped while it was read.
+func ended(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.IsAny(err, errEnded, errNoMigration) ||
+		errors.As(err, &pgErr) && pgErr.Code == undefinedTable && strings.Contains(pgErr.Message, `"walferry.`)
+}
 
 // errHandedOver ends an attempt because another instance asks for the migration.
 var errHandedOver = errors.New("the migration is handed over to another instance")
@@ -92,9 +100,8 @@ func (e *engine) standBy(ctx context.Context) error {
 	var free time.Time // since when nobody has run it
 	for {
 		m, err := loadExisting(ctx, conn, e.o.Name)
-		var pgErr *pgconn.PgError
-		if errors.Is(err, errNoMigration) || errors.As(err, &pgErr) && pgErr.Code == undefinedTable {
-			return errEnded // dropped, or just being dropped
+		if ended(err) {
+			return errEnded
 		}
 		if err != nil {
 			return err

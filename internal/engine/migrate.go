@@ -64,7 +64,7 @@ func (e *engine) attempts(ctx context.Context, attempt func(context.Context) (*s
 					continue
 				}
 			}
-			if e.handedOver && errors.Is(err, errEnded) {
+			if e.handedOver && ended(err) {
 				e.o.Logger.InfoContext(ctx, "another instance has ended the migration, and it was cleaned up")
 				summary, err = &status.Summary{
 					SchemaVersion: status.SchemaVersion, Name: e.o.Name, Database: e.system.Database, Method: string(MethodReplication),
