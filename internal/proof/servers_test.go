@@ -13,16 +13,23 @@ import (
 // TestServers_TargetForgetsWhatItHasNotFlushed crashes a target that flushes its log
 // late, while a backlog is applied: what the slot has let go must be there.
 func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
-	servers := newServers(t, crashSettings, map[string]string{"wal_writer_delay": "10s", "wal_writer_flush_after": "1GB", "checkpoint_timeout": "1h"})
+	servers := newServers(t, crashSettings, map[string]string{
+		// Nothing but a commit that waits for the disk writes the log.
+		"wal_buffers": "256MB", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB", "checkpoint_timeout": "1h", "max_wal_size": "4GB",
+	})
 	s := servers.scene(t)
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
 	for range 2 + *long {
-		// Many transactions, so that none of them but the last need wait for the disk.
-		pgtest.Exec(t, s.source, `DO $$ BEGIN FOR i IN 1..4000 LOOP
-			UPDATE witness.counter SET n = n + 1; INSERT INTO witness.trail SELECT max(n) FROM witness.counter; COMMIT; END LOOP; END $$`)
-		before := s.checkpoint(t)
+		// Several batches, of which none but the last need wait for the disk.
+		pgtest.Exec(t, s.source, `DO $$ BEGIN FOR i IN 1..120 LOOP
+			UPDATE witness.counter SET n = n + 1; INSERT INTO witness.trail SELECT max(n) FROM witness.counter;
+			INSERT INTO events.wide SELECT max(n) + 1000, repeat('y', 1000000) FROM witness.counter; COMMIT; END LOOP; END $$`)
+		seen := map[string]bool{s.checkpoint(t): true}
 		m := walferry(t, "", s.args("migrate")...)
-		pgtest.Eventually(t, "some of it is applied", func() bool { return s.checkpoint(t) != before || !m.Running() })
+		pgtest.Eventually(t, "some of it is applied", func() bool {
+			seen[s.checkpoint(t)] = true
+			return len(seen) > 3 || !m.Running()
+		})
 		if err := m.Kill(); err != nil {
 			t.Fatal(err)
 		}
