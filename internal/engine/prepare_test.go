@@ -25,16 +25,17 @@ func TestEndToEnd_FailedPreparation(t *testing.T) {
 	})
 	t.Run("a schema that cannot be restored", func(t *testing.T) {
 		t.Parallel()
-		p := simplePair(t, `CREATE TYPE kind AS ENUM ('x')`, table)
-		pgtest.Exec(t, p.target, `CREATE TYPE kind AS ENUM ('y')`)
+		const unseen = `CREATE TEXT SEARCH CONFIGURATION public.words (COPY = pg_catalog.simple)` // by a preflight
+		p := simplePair(t, `CREATE TYPE kind AS ENUM ('x')`, table, unseen)
+		pgtest.Exec(t, p.target, unseen)
 		failed := run(t, 1, p.args("migrate")...)
-		for _, want := range []string{"public.kind", "42710", "detail: "} {
+		for _, want := range []string{"public.words", "23505", "detail: "} {
 			if !strings.Contains(failed.Stderr.String(), want) {
 				t.Errorf("the error does not say %q:\n%s", want, failed.Stderr.String())
 			}
 		}
 		p.nothingLeft(t)
-		pgtest.Exec(t, p.target, `DROP TYPE kind`)
+		pgtest.Exec(t, p.target, `DROP TEXT SEARCH CONFIGURATION public.words`)
 		run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
 		pgtest.Compare(t, p.source, p.target)
 	})
