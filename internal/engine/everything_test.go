@@ -112,8 +112,8 @@ var ownLines = regexp.MustCompile(`(?m)^\\(un)?restrict .*$`)
 // pipe runs two programs, the second one on what the first one writes.
 func pipe(t *testing.T, from, to *exec.Cmd) {
 	t.Helper()
-	var stderr bytes.Buffer
-	from.Stderr, to.Stderr = &stderr, &stderr
+	var said, answered bytes.Buffer
+	from.Stderr, to.Stderr = &said, &answered
 	var err error
 	if to.Stdin, err = from.StdoutPipe(); err != nil {
 		t.Fatal(err)
@@ -122,9 +122,9 @@ func pipe(t *testing.T, from, to *exec.Cmd) {
 		t.Fatal(err)
 	}
 	if err := to.Run(); err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
+		t.Fatalf("%v: %s", err, answered.String())
 	}
 	if err := from.Wait(); err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
+		t.Fatalf("%v: %s", err, said.String())
 	}
 }
