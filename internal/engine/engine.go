@@ -32,8 +32,6 @@ type engine struct {
 	m      *target.Migration
 
 	command target.Command
-	// streamsWhole reports that large transactions are not to be received while they run.
-	streamsWhole bool
 	// cut is set in a cutover, runner in every attempt that may finish.
 	cut    *cut
 	runner *cutover.Runner

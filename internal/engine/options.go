@@ -74,7 +74,7 @@ type StreamOptions struct {
 	// type means the same on both sides.
 	Binary Switch
 	// Streaming sends large transactions while they run, to be kept here until they
-	// commit. Auto: until the source once fails to; see [failsToStream].
+	// commit. Auto: no; the source keeps them, and they flow without being kept.
 	Streaming    Switch
 	OnMissingRow applier.MissingRowPolicy
 	// ApplyJobs is the number of lanes: how many connections apply at once. With more

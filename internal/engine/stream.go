@@ -4,11 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/cockroachdb/errors"
-	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/walferry/walferry/applier"
@@ -52,9 +50,6 @@ func (e *engine) stream(ctx context.Context) error {
 			if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
 				return err
 			}
-		case e.o.Streaming == Auto && !e.streamsWhole && failsToStream(err):
-			e.o.Logger.InfoContext(ctx, "large transactions are received when they are committed", "reason", err.Error())
-			e.streamsWhole = true
 		case err != nil || meet == 0:
 			return err
 		}
@@ -133,18 +128,10 @@ func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet deco
 	return nil
 }
 
-// failsToStream reports an error of servers that send a transaction while it runs: they
-// do not find a relation whose file was made in a savepoint that has been rolled back, as by
-// TRUNCATE. Once the transaction is committed they do not look for it.
-func failsToStream(err error) bool {
-	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "XX000" && strings.HasPrefix(pgErr.Message, "could not map file")
-}
-
 // pluginOptions says what the source is to send, and how.
 func (e *engine) pluginOptions(ctx context.Context, r *routes) ([]string, error) {
 	o := decoder.StreamOptions{Publications: e.m.Publications, Binary: e.o.Binary == On}
-	if e.o.Streaming == On || e.o.Streaming == Auto && !e.streamsWhole {
+	if e.o.Streaming == On {
 		o.Streaming = decoder.StreamingOn
 	}
 	if e.o.Binary == Auto && e.major >= 14 {
