@@ -42,6 +42,8 @@ func use(t *testing.T, uri string, sessions int) *client {
 
 func (c *client) session(ctx context.Context, uri, name string) {
 	var conn *pgx.Conn
+	pace := time.NewTicker(2 * time.Millisecond)
+	defer pace.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		what := name + "-" + strconv.Itoa(n)
 		var err error
@@ -62,7 +64,7 @@ func (c *client) session(ctx context.Context, uri, name string) {
 			_ = conn.Close(ctx) // it may have been ended by the server
 			conn = nil
 		}
-		time.Sleep(2 * time.Millisecond) //nolint:forbidigo // an application's pace
+		<-pace.C
 	}
 	if conn != nil {
 		_ = conn.Close(context.WithoutCancel(ctx)) // nothing depends on it
