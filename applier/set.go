@@ -32,6 +32,7 @@ func (l *lane) writeSet(ctx context.Context, b *batch, p *plan, part []int32) er
 	w := &setWriter{lane: l, batch: b, plan: p, forms: forms}
 	err := w.write(ctx)
 	if err == nil {
+		failpoint.Hit("apply: a set is written")
 		p.conflict.succeeded()
 		return nil
 	}

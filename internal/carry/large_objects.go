@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/sqltext"
 )
 
@@ -193,7 +194,11 @@ func (m *largeObjectMover) batch(ctx context.Context, batch []*largeObject, afte
 		if err := measure(ctx, tx.Conn(), both); err != nil {
 			return errors.Wrap(err, "read the target's")
 		}
-		return m.write(ctx, tx, batch, there, ours)
+		if err := m.write(ctx, tx, batch, there, ours); err != nil {
+			return err
+		}
+		failpoint.Hit("large objects: before commit")
+		return nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/target"
 )
 
@@ -105,6 +106,7 @@ func Sequences(ctx context.Context, o SequenceOptions) (SequenceResult, error) {
 	if err := target.RecordSequences(ctx, o.Target, o.Migration, moves); err != nil {
 		return fail(err)
 	}
+	failpoint.Hit("sequences: before they are set")
 	if err := catalog.SetSequences(ctx, o.Target, moves); err != nil {
 		return fail(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/target"
 )
 
@@ -65,6 +66,7 @@ func (s Sides) Close(ctx context.Context, a Actions) (detail string, err error) 
 		}
 	}
 	for _, f := range append(recorded, added...) {
+		failpoint.Hit("fence: before a statement")
 		if err := exec(ctx, a, "source", s.Source, f.Close); err != nil {
 			return "", errors.WithHint(err, "connect to the source as the owner of the database, or stop the writers yourself and use --fence none")
 		}
@@ -130,6 +132,7 @@ func (s Sides) endSessions(ctx context.Context, a Actions, since time.Time) (det
 			quiet = 0
 			ended[f.PID] = true
 			err := a.Do(ctx, "source: end "+f.Text, func(ctx context.Context) error {
+				failpoint.Hit("fence: before a session is ended")
 				_, err := s.Source.Exec(ctx, `SELECT pg_catalog.pg_terminate_backend($1)`, f.PID)
 				return errors.Wrapf(err, "end %s on the source", f.Text)
 			})
@@ -159,6 +162,7 @@ func (s Sides) Open(ctx context.Context, a Actions) (opened bool, err error) {
 		return false, err
 	}
 	for _, f := range slices.Backward(recorded) {
+		failpoint.Hit("fence: before a statement is taken back")
 		if err := exec(ctx, a, "source", s.Source, f.Open); err != nil {
 			return false, err
 		}
@@ -166,6 +170,7 @@ func (s Sides) Open(ctx context.Context, a Actions) (opened bool, err error) {
 	if a.Dry() {
 		return true, nil
 	}
+	failpoint.Hit("fence: before it is forgotten")
 	return true, target.ForgetFence(ctx, s.Target, s.Migration)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/cutover"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -135,6 +136,7 @@ func (e *engine) takeOver(ctx context.Context) error {
 	if _, err := target.BeginEpoch(ctx, e.dst, e.o.Name, running, operator()); err != nil {
 		return err
 	}
+	failpoint.Hit("migration: taken over")
 	// Read once more: what an earlier instance had under way has been waited for.
 	e.m, err = target.Load(ctx, e.dst, e.o.Name)
 	if err == nil && e.m == nil {

@@ -43,6 +43,7 @@ func (e *engine) align(ctx context.Context) (lanes []decoder.LSN, meet decoder.L
 	if err := target.SetLanes(ctx, e.dst, e.m.Name, e.m.Epoch, e.o.ApplyJobs, tables); err != nil {
 		return nil, 0, err
 	}
+	failpoint.Hit("lanes: assigned")
 	lanes = c.Lanes
 	if len(lanes) != e.o.ApplyJobs {
 		lanes = slices.Repeat([]decoder.LSN{c.LSN}, e.o.ApplyJobs)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/retry"
 	"github.com/walferry/walferry/internal/schema"
 	"github.com/walferry/walferry/internal/status"
@@ -217,6 +218,7 @@ func (e *engine) begin(ctx context.Context) error {
 		if err := e.createDatabase(ctx); err != nil {
 			return err
 		}
+		failpoint.Hit("database: created")
 	}
 	if e.found {
 		if installed, err := target.Installed(ctx, e.dst); err != nil || !installed {
@@ -249,6 +251,7 @@ func (e *engine) begin(ctx context.Context) error {
 	if err := target.Create(ctx, e.dst, m); err != nil {
 		return err
 	}
+	failpoint.Hit("migration: recorded")
 	if err := e.takeOver(ctx); err != nil {
 		return err
 	}

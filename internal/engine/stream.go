@@ -12,6 +12,7 @@ import (
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
 	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/target"
 )
@@ -50,6 +51,7 @@ func (e *engine) stream(ctx context.Context) error {
 			if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
 				return err
 			}
+			failpoint.Hit("lanes: a table goes to one lane")
 		case err != nil || meet == 0:
 			return err
 		}

@@ -4,6 +4,6 @@
 //
 // Built with the tag, WALFERRY_FAILPOINT=NAME=ACTION@N acts when the place NAME is
 // passed for the Nth time: "kill" ends the process as kill -9 does, "stop" stops it
-// until SIGCONT. WALFERRY_FAILPOINT_TRACE=FILE appends the name of each place that is
+// until SIGCONT. What cannot be read ends it. WALFERRY_FAILPOINT_TRACE=FILE appends the name of each place that is
 // passed, a line each.
 package failpoint

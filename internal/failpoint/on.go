@@ -30,7 +30,9 @@ func init() {
 		state.trace, state.err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	}
 	if state.err != nil {
+		// A test that misspells its place must not take a run without it for its result.
 		_, _ = os.Stderr.WriteString("walferry: error: " + state.err.Error() + "\n")
+		os.Exit(2)
 	}
 }
 
@@ -41,7 +43,7 @@ func parse(spec string) (name string, signal syscall.Signal, n int, err error) {
 	n, err = strconv.Atoi(count)
 	signals := map[string]syscall.Signal{"kill": syscall.SIGKILL, "stop": syscall.SIGSTOP}
 	signal, known := signals[action]
-	if err != nil || !known || n < 1 {
+	if err != nil || !known || n < 1 || name == "" {
 		return "", 0, 0, errors.Newf("WALFERRY_FAILPOINT is %q, not NAME=kill@N or NAME=stop@N", spec)
 	}
 	return name, signal, n, nil

@@ -11,7 +11,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/walferry/walferry/internal/pgtest"
+	"github.com/walferry/walferry/internal/program"
 	"github.com/walferry/walferry/internal/workload"
 )
 
@@ -20,8 +23,8 @@ import (
 type scenario struct {
 	name string
 	// run runs walferry with the failpoint until it has ended, and whatever the
-	// application does meanwhile.
-	run func(t *testing.T, s scene, failpoint string)
+	// application does meanwhile. It returns the phase in which it was killed.
+	run func(t *testing.T, s scene, failpoint string) (phase string)
 	// again runs the same command once more, to the end.
 	again func(t *testing.T, s scene)
 	// unfinished migrations leave sequences ahead of the source.
@@ -36,8 +39,9 @@ var scenarios = []scenario{
 	{name: "stream", run: streamUntilKilled, again: finishMigration, marks: []string{"slot: created", "spill: block written"}},
 	{name: "lanes", run: lanesUntilKilled, again: finishMigration},
 	{name: "again", run: copyAgainUntilKilled, again: finishMigration, marks: []string{"snapshot: exported again"}},
-	{name: "finish", run: finishUntilKilled, again: finishMigration, marks: []string{"slot: dropped"}},
+	{name: "finish", run: finishNewDatabase, again: finishMigration, marks: []string{"database: created", "slot: dropped"}},
 	{name: "cutover", run: cutoverUntilKilled, again: cutoverAgain, marks: []string{"slot: dropped", "cutover: decide before it is recorded"}},
+	{name: "abort", run: abortUntilKilled, again: abortAgain, marks: []string{"fence: before it is forgotten"}},
 	{name: "cleanup", run: cleanupUntilKilled, again: cleanAgain, unfinished: true, marks: []string{"slot: dropped"}},
 }
 
@@ -47,6 +51,7 @@ func TestCrash_EveryPlace(t *testing.T) {
 	servers := newServers(t, crashSettings, nil)
 	r := rand.New(rand.NewPCG(*seed, 0))
 	places := map[string][]string{} // scenarios that pass a place
+	m := matrix{phases: map[string]string{}}
 	failpoints := map[string][]string{}
 	whole := true // all scenarios were chosen
 	for _, c := range scenarios {
@@ -67,7 +72,7 @@ func TestCrash_EveryPlace(t *testing.T) {
 			for _, failpoint := range failpoints[c.name] {
 				t.Run(c.name+"/"+failpoint, func(t *testing.T) {
 					t.Parallel()
-					c.crash(t, servers.scene(t), failpoint)
+					m.add(failpoint, c.name, c.crash(t, servers.scene(t), failpoint))
 				})
 			}
 		}
@@ -80,7 +85,7 @@ func TestCrash_EveryPlace(t *testing.T) {
 			t.Errorf("no scenario passes the place %q", name)
 		}
 	}
-	writeMatrix(t, places)
+	m.write(t, places)
 }
 
 // times chooses the hits of a place at which to kill: the first, and in the long form others.
@@ -101,7 +106,9 @@ func (c scenario) trace(t *testing.T, servers *servers) map[string]int {
 	t.Run(c.name+"/without", func(t *testing.T) {
 		s := servers.scene(t)
 		file := filepath.Join(t.TempDir(), "trace")
-		c.run(t, s, traceTo+file)
+		if phase := c.run(t, s, traceTo+file); phase != "" {
+			t.Errorf("killed in phase %q, nobody should", phase)
+		}
 		c.again(t, s)
 		s.equal(t, !c.unfinished)
 		text, err := os.ReadFile(file)
@@ -120,23 +127,40 @@ func (c scenario) trace(t *testing.T, servers *servers) map[string]int {
 	return hits
 }
 
-// crash kills walferry at the failpoint, and goes on.
-func (c scenario) crash(t *testing.T, s scene, failpoint string) {
+// crash kills walferry at the failpoint, and goes on. It returns the phase in which
+// that was.
+func (c scenario) crash(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
-	c.run(t, s, failpoint)
+	phase = c.run(t, s, failpoint)
 	c.again(t, s)
 	s.equal(t, !c.unfinished)
+	return phase
+}
+
+// killed waits until walferry has ended, and returns the phase of the migration if a
+// signal ended it. Anything else is expected only without a failpoint to die at.
+func (s scene) killed(t *testing.T, m *program.Process, failpoint string) (phase string) {
+	t.Helper()
+	switch status := m.Wait(); {
+	case status == -1:
+		if phase = s.phase(t); phase == "" {
+			phase = "none"
+		}
+	case !strings.HasPrefix(failpoint, traceTo):
+		t.Errorf("walferry exited with %d, it should be killed", status)
+	}
+	return phase
 }
 
 // streamUntilKilled migrates under load. Without a failpoint to die at, it stops once
 // the events are applied.
-func streamUntilKilled(t *testing.T, s scene, failpoint string) {
+func streamUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
-	migrateUntilKilled(t, s, failpoint, false, "--streaming", "on", "--spill-dir", t.TempDir(), "--chunk-size", "32768")
+	return migrateUntilKilled(t, s, failpoint, false, "--streaming", "on", "--spill-dir", t.TempDir(), "--chunk-size", "32768")
 }
 
 // lanesUntilKilled does so with three lanes, where the first run had one.
-func lanesUntilKilled(t *testing.T, s scene, failpoint string) {
+func lanesUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
 	first := walferry(t, "", s.args("migrate")...)
 	pgtest.Eventually(t, "the stream has begun", func() bool { return !first.Running() || s.streams(t) })
@@ -144,10 +168,10 @@ func lanesUntilKilled(t *testing.T, s scene, failpoint string) {
 		t.Fatal(err)
 	}
 	mustExit(t, first, 3)
-	migrateUntilKilled(t, s, failpoint, true, "--apply-jobs", "3")
+	return migrateUntilKilled(t, s, failpoint, true, "--apply-jobs", "3")
 }
 
-func migrateUntilKilled(t *testing.T, s scene, failpoint string, tornAllowed bool, more ...string) {
+func migrateUntilKilled(t *testing.T, s scene, failpoint string, tornAllowed bool, more ...string) (phase string) {
 	t.Helper()
 	w := s.write(t, workload.Options{Seed: *seed, Sessions: 2, Truncate: true, LargeEvery: 50, LargeRows: 300, Prepare: true})
 	stopWatch := s.watch(t, tornAllowed)
@@ -161,17 +185,20 @@ func migrateUntilKilled(t *testing.T, s scene, failpoint string, tornAllowed boo
 	})
 	if !m.Running() {
 		w.committed(10) // while nobody looks
-		if m.Wait() != -1 {
-			t.Errorf("walferry exited with %d, it should be killed", m.Wait())
-		}
+		phase = s.killed(t, m, failpoint)
 	} else {
 		if err := m.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if status := m.Wait(); status != 3 && (status != -1 || strings.HasPrefix(failpoint, traceTo)) {
-			t.Errorf("walferry exited with %d", status)
-		} else if status == 3 && !strings.HasPrefix(failpoint, traceTo) {
-			t.Logf("this time the place was not passed as often as before: not killed")
+		switch m.Wait() {
+		case -1:
+			phase = s.killed(t, m, failpoint)
+		case 3:
+			if !strings.HasPrefix(failpoint, traceTo) {
+				t.Logf("this time the place was not passed as often as before: not killed")
+			}
+		default:
+			t.Errorf("walferry exited with %d", m.Wait())
 		}
 	}
 	// The same command goes on, and the application too.
@@ -187,6 +214,7 @@ func migrateUntilKilled(t *testing.T, s scene, failpoint string, tornAllowed boo
 	}
 	stopWatch()
 	w.stop()
+	return phase
 }
 
 // finishMigration drains and finishes what a quiet source has.
@@ -196,26 +224,31 @@ func finishMigration(t *testing.T, s scene) {
 }
 
 // finishUntilKilled is a migration of a quiet source from nothing to the end.
-func finishUntilKilled(t *testing.T, s scene, failpoint string) {
+func finishUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
-	m := walferry(t, failpoint, s.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
-	if status := m.Wait(); status != -1 && !strings.HasPrefix(failpoint, traceTo) {
-		t.Fatalf("walferry exited with %d, it should be killed", status)
-	}
+	return s.killed(t, walferry(t, failpoint, s.args("migrate", "--max-replication-lag", "0", "--stop-replication")...), failpoint)
+}
+
+// finishNewDatabase is one whose database walferry makes.
+func finishNewDatabase(t *testing.T, s scene, failpoint string) (phase string) {
+	t.Helper()
+	name := pgtest.Query(t, s.target, "SELECT current_database()")[0][0]
+	pgtest.Exec(t, s.servers.target.URI("postgres"), "DROP DATABASE "+pgx.Identifier{name}.Sanitize())
+	return finishUntilKilled(t, s, failpoint)
 }
 
 // copyAgainUntilKilled is one that has lost its snapshot in the copy.
-func copyAgainUntilKilled(t *testing.T, s scene, failpoint string) {
+func copyAgainUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
 	mustExit(t, walferry(t, "copy: committed=kill@1", s.args("migrate")...), -1)
-	finishUntilKilled(t, s, failpoint)
+	return finishUntilKilled(t, s, failpoint)
 }
 
 // cleanupUntilKilled gives up a migration in its stream.
-func cleanupUntilKilled(t *testing.T, s scene, failpoint string) {
+func cleanupUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
-	walferry(t, failpoint, s.args("cleanup", "--yes", "--restore")...).Wait()
+	return s.killed(t, walferry(t, failpoint, s.args("cleanup", "--yes", "--restore")...), failpoint)
 }
 
 func cleanAgain(t *testing.T, s scene) {
@@ -227,11 +260,32 @@ func cleanAgain(t *testing.T, s scene) {
 }
 
 // cutoverUntilKilled ends a migration by closing the source.
-func cutoverUntilKilled(t *testing.T, s scene, failpoint string) {
+func cutoverUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
 	t.Helper()
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
 	s.happen(t)
-	walferry(t, failpoint, s.args("cutover")...).Wait()
+	// The stream does not have it, the cutover does.
+	pgtest.Exec(t, s.source, "SELECT lo_put(oid, 3, 'changed') FROM pg_largeobject_metadata")
+	idle := pgtest.Connect(t, s.source)
+	if err := idle.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s.killed(t, walferry(t, failpoint, s.args("cutover")...), failpoint)
+}
+
+// abortUntilKilled opens a source again that a killed cutover has left closed.
+func abortUntilKilled(t *testing.T, s scene, failpoint string) (phase string) {
+	t.Helper()
+	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
+	mustExit(t, walferry(t, "cutover: drain before it is recorded=kill@1", s.args("cutover")...), -1)
+	return s.killed(t, walferry(t, failpoint, s.args("cutover", "--abort")...), failpoint)
+}
+
+func abortAgain(t *testing.T, s scene) {
+	t.Helper()
+	mustExit(t, walferry(t, "", s.args("cutover", "--abort")...), 0)
+	s.happen(t) // the application may write
+	finishMigration(t, s)
 }
 
 func cutoverAgain(t *testing.T, s scene) {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -47,17 +48,33 @@ func placesInSource(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// writeMatrix writes the document, when that is asked for, of a run that killed at every
+// matrix gathers in which phase walferry was killed at each place of each scenario.
+// Safe for concurrent use.
+type matrix struct {
+	mu     sync.Mutex
+	phases map[string]string
+}
+
+func (m *matrix) add(failpoint, scenario, phase string) {
+	name, _, _ := strings.Cut(failpoint, "=")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.phases[scenario+"/"+name] = phase
+}
+
+// write writes the document, when that is asked for, of a run that killed at every
 // place of every scenario and ended equal.
-func writeMatrix(t *testing.T, places map[string][]string) {
+func (m *matrix) write(t *testing.T, places map[string][]string) {
 	t.Helper()
+	if !*update || t.Failed() {
+		return // what is not equal has been said
+	}
 	var b strings.Builder
 	b.WriteString(matrixHead)
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		fmt.Fprintf(&b, "| %s | %s | equal |\n", name, strings.Join(places[name], ", "))
-	}
-	if !*update || t.Failed() {
-		return // what is not equal has been said
+		for _, scenario := range places[name] {
+			fmt.Fprintf(&b, "| %s | %s | %s | equal |\n", name, scenario, m.phases[scenario+"/"+name])
+		}
 	}
 	if err := os.WriteFile(matrixFile, []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
@@ -68,9 +85,12 @@ const matrixHead = `# Crash matrix
 
 Written by ` + "`go test ./internal/proof -run TestCrash -update`" + `. walferry is killed by SIGKILL at each named
 place (` + "`failpoint.Hit`" + ` in the source), the same command is run again, and all rows, sequences
-and the witness are compared, in every scenario that passes the place. The scenarios are in
-` + "`internal/proof/crash_test.go`" + `; ` + "`make prove`" + ` kills at each place in one of them.
+and the witness are compared, in every scenario that passes the place. The phase is what the target had
+recorded when walferry was killed, none where it knew no migration. The scenarios are in
+` + "`internal/proof/crash_test.go`" + `; ` + "`make prove`" + ` kills at each place in one of them. Prepared
+transactions are decoded when they are committed, so they have no effect of their own; every scenario of the
+stream has some.
 
-| place | scenarios | result |
-|---|---|---|
+| place | scenario | phase | result |
+|---|---|---|---|
 `

@@ -82,6 +82,12 @@ func (s scene) equal(t *testing.T, sequences bool) {
 	t.Helper()
 	pgtest.Compare(t, s.source, s.target, rowdiff.Options{Sequences: sequences})
 	s.whole(t)
+	if sequences { // else it has not ended
+		const objects = `SELECT string_agg(oid || ' ' || lo_get(oid)::text, ', ' ORDER BY oid) FROM pg_largeobject_metadata`
+		if from, to := pgtest.Query(t, s.source, objects)[0][0], pgtest.Query(t, s.target, objects)[0][0]; from != to {
+			t.Errorf("large objects: %s on the target, %s on the source", to, from)
+		}
+	}
 	left := pgtest.Query(t, s.source, `
 		SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE database = current_database()
 		UNION ALL SELECT 'publication ' || pubname FROM pg_publication`)

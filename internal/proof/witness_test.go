@@ -17,7 +17,8 @@ const witnessSchema = `
 	CREATE SCHEMA witness;
 	CREATE TABLE witness.counter (id int PRIMARY KEY, n bigint NOT NULL);
 	INSERT INTO witness.counter VALUES (1, 0), (2, 0);
-	CREATE TABLE witness.trail (n bigint NOT NULL);`
+	CREATE TABLE witness.trail (n bigint NOT NULL);
+	SELECT lo_from_bytea(0, 'a large object');`
 
 var witnessTables = []string{"witness.counter", "witness.trail", "events.unique_pair", "events.wide", "events.toast", "events.shifted", "events.nokey", "events.truncated_a", "events.truncated_b"}
 

@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/schema"
 )
 
@@ -44,7 +45,11 @@ func TakeDownObjects(ctx context.Context, conn *pgx.Conn, migration string, rung
 				Schema: o.Namespace, Name: o.Name, SQL: o.Restore,
 			}
 		}
-		return insertEntries(ctx, tx, migration, entries)
+		if err := insertEntries(ctx, tx, migration, entries); err != nil {
+			return err
+		}
+		failpoint.Hit("schema: before what acts on rows is taken down")
+		return nil
 	})
 	return errors.Wrap(err, "prepare the target's tables for applying")
 }
