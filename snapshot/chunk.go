@@ -29,8 +29,8 @@ const planTimeout = "2s"
 type chunk struct {
 	relation string // quoted; a partition when the table is the root of some
 	where    string // "": all of the relation
-	// file is the relation's file number when the chunks were made: where it has become
-	// another, the rows are no longer where they were.
+	// file is the relation's file number in the snapshot: where it has become another, the
+	// rows are no longer where they were, or the snapshot does not see them.
 	file uint32
 }
 

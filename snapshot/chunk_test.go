@@ -3,6 +3,7 @@ package snapshot_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -100,7 +101,7 @@ func TestRun_ChunksHoldEveryRowOnce(t *testing.T) {
 func TestRun_LostTargetKeepsWhatIsCommitted(t *testing.T) {
 	t.Parallel()
 	source, target := databases(t)
-	pgtest.Exec(t, source, `CREATE TABLE t (id int, note text); INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g;
+	pgtest.Exec(t, source, `CREATE TABLE t (id int PRIMARY KEY, note text); INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 20000) g; ANALYZE t;
 		CREATE TABLE whole (id int); INSERT INTO whole VALUES (1)`)
 	// A row in the last quarter waits for whoever holds the lock.
 	pgtest.Exec(t, target, `CREATE FUNCTION wait(id int) RETURNS bool LANGUAGE plpgsql AS
@@ -175,7 +176,7 @@ func TestRun_TableThatChangesBetweenChunksIsNotTrusted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			source, target := databases(t)
-			pgtest.Exec(t, source, "CREATE TABLE t AS SELECT g AS id FROM generate_series(1, 20000) g")
+			pgtest.Exec(t, source, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20000); ANALYZE t")
 			pgtest.Exec(t, target, "CREATE TABLE t (id int)")
 			other := pgtest.Connect(t, source)
 			o := options(source, target)
@@ -190,6 +191,67 @@ func TestRun_TableThatChangesBetweenChunksIsNotTrusted(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 			hasRows(t, target, "t", nil)
+		})
+	}
+}
+
+// TestRun_RewrittenBeforeItIsCopied leaves a table that the snapshot does not show
+// anymore for another snapshot, and copies the others.
+func TestRun_RewrittenBeforeItIsCopied(t *testing.T) {
+	t.Parallel()
+	const objects = `CREATE TABLE t (id int, v text); CREATE TABLE other (id int);
+		CREATE TABLE parted (id int, v text) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parted DEFAULT`
+	for name, c := range map[string]struct {
+		statement, table string
+		chunk            int64
+	}{
+		"altered":            {"ALTER TABLE t ALTER v TYPE varchar(9)", "t", 0},
+		"altered, in chunks": {"ALTER TABLE t ALTER v TYPE varchar(9)", "t", 64 << 10},
+		"truncated":          {"TRUNCATE t; INSERT INTO t SELECT g, 'new' FROM generate_series(1, 20000) g", "t", 0},
+		"moved":              {"VACUUM FULL t", "t", 0},
+		"dropped":            {"DROP TABLE t", "t", 0},
+		"made anew":          {"DROP TABLE t; CREATE TABLE t (id int, v text); INSERT INTO t VALUES (1, 'new')", "t", 0},
+		"partition":          {"ALTER TABLE parted ALTER v TYPE varchar(9)", "parted", 0},
+		"partition attached": {"ALTER TABLE parted DETACH PARTITION part; CREATE TABLE more PARTITION OF parted DEFAULT", "parted", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			source, target := databases(t)
+			pgtest.Exec(t, source, objects, `INSERT INTO t SELECT g, 'old' FROM generate_series(1, 20000) g; INSERT INTO parted TABLE t; INSERT INTO other VALUES (1)`)
+			pgtest.Exec(t, target, objects)
+			exporter := pgtest.Connect(t, source)
+			o := options(source, target)
+			o.ChunkBytes = c.chunk
+			if _, err := exporter.Exec(t.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ"); err != nil {
+				t.Fatal(err)
+			}
+			if err := exporter.QueryRow(t.Context(), "SELECT pg_export_snapshot()").Scan(&o.SnapshotName); err != nil {
+				t.Fatal(err)
+			}
+			altering := pgtest.Connect(t, source)
+			for statement := range strings.SplitSeq(c.statement, ";") {
+				if _, err := altering.Exec(t.Context(), statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			columns := []string{"id", "v"}
+			tables := []snapshot.Table{
+				{Namespace: "public", Name: c.table, Columns: columns, Descendants: c.table == "parted"},
+				{Namespace: "public", Name: "other", Columns: columns[:1]},
+			}
+			if err := snapshot.Run(t.Context(), o, tables); !errors.Is(err, snapshot.ErrMoved) {
+				t.Errorf("error %v", err)
+			}
+			hasRows(t, target, c.table, nil)
+			hasRows(t, target, "ledger", [][]string{{"(public.other,1)"}})
+			// The next snapshot shows it.
+			o.SnapshotName = ""
+			if err := snapshot.Run(t.Context(), o, tables[:1]); name != "dropped" && err != nil {
+				t.Error(err)
+			}
+			if name != "dropped" {
+				hasRows(t, target, c.table, rowsOf(t, source, c.table))
+			}
 		})
 	}
 }

@@ -17,10 +17,11 @@ var ErrSnapshotLost = errors.New("the exported snapshot is gone")
 // row lock is waited for. The table is left as it is and the run goes on.
 var ErrCopied = errors.New("the table has been copied")
 
-// ErrMoved means that a table was rewritten, or that somebody waits to change it,
-// while it is copied in chunks: rows may have moved from one chunk to another, or be
-// hidden from the snapshot. It needs a new snapshot, and all of its rows again.
-var ErrMoved = errors.New("the table changes on the source while it is copied in chunks")
+// ErrMoved means that a table was rewritten or dropped since the snapshot, or that
+// somebody waits to change it while it is copied in chunks: rows may have moved from one
+// chunk to another, or be hidden from the snapshot. It needs a new snapshot, and all of
+// its rows again. The other tables have been copied.
+var ErrMoved = errors.New("the table has changed on the source since the snapshot")
 
 // errTarget marks what failed on the target: the snapshot may live.
 var errTarget = errors.New("the target failed")

@@ -15,10 +15,11 @@ type job struct {
 	table  *Table
 	chunks []chunk // none: the table is copied as a whole
 
-	claiming sync.Mutex
+	claiming sync.Mutex // guards these
 	claimed  bool
 	copied   bool // an earlier run had copied it after all
 	began    time.Time
+	moved    error // why the table is left for another snapshot
 
 	// bytes are moved, or about to be; rows, committed and done are those of the parts
 	// that are committed, in rows, bytes and parts.
@@ -75,6 +76,20 @@ func (j *job) start(o *Options) {
 		j.began = time.Now()
 		j.report(o, Started)
 	}
+}
+
+// left returns why the job's table is left for another snapshot, if it is.
+func (j *job) left() error {
+	j.claiming.Lock()
+	defer j.claiming.Unlock()
+	return j.moved
+}
+
+// leave leaves the job's table for another snapshot.
+func (j *job) leave(why error) {
+	j.claiming.Lock()
+	defer j.claiming.Unlock()
+	j.moved = why
 }
 
 // commit adds up a part that is on the target. When it was found there, this run's

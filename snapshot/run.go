@@ -9,7 +9,7 @@ import (
 )
 
 // Run copies the tables and returns when all are committed and recorded, or at
-// the first error. The tables that were committed before an error stay; of a large one,
+// the first error; that a table has moved (see [ErrMoved]) does not keep it from copying the others. The tables that were committed before an error stay; of a large one,
 // which is copied in chunks, those of its chunks; the others are as they were. A target
 // that is lost is waited for: what was committed is not copied again. No goroutine and no
 // connection is left when Run returns; after an error the statements of both
@@ -64,7 +64,15 @@ func Run(ctx context.Context, options Options, tables []Table) error {
 			return w.run(ctx, queue)
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := j.left(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run copies parts until there are no more.
@@ -73,12 +81,23 @@ func (w *worker) run(ctx context.Context, queue <-chan *part) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := w.patiently(ctx, p); err != nil {
+		if p.left() != nil {
+			continue
+		}
+		err := w.patiently(ctx, p)
+		if err == nil {
+			continue
+		}
+		err = errors.Wrapf(err, "copy table %s", p.table)
+		if p.number > 0 {
+			err = errors.WithDetailf(err, "in chunk %d of %d", p.number, len(p.chunks))
+		}
+		if errors.Is(err, ErrMoved) {
+			p.leave(err)
+			err = w.leave(ctx)
+		}
+		if err != nil {
 			w.failed = true
-			err = errors.Wrapf(err, "copy table %s", p.table)
-			if p.number > 0 {
-				err = errors.WithDetailf(err, "in chunk %d of %d", p.number, len(p.chunks))
-			}
 			return err
 		}
 	}

@@ -1,6 +1,6 @@
 -- The relations that hold the rows of the tables named in $1: the table itself, or its partitions.
 SELECT t.ord, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, c.oid,
-       coalesce(pg_catalog.pg_relation_filenode(c.oid), 0) AS file,
+       c.relfilenode AS file, -- as the snapshot has it
        -- Ranges of ctid are scanned since 14, in tables of PostgreSQL's own kind.
        c.relkind = 'r' AND c.relam = 2 AND pg_catalog.current_setting('server_version_num')::int >= 140000 AS ctid,
        coalesce(pg_catalog.pg_relation_size(c.oid), 0) / pg_catalog.current_setting('block_size')::bigint AS blocks,

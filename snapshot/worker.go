@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	_ "embed"
 	"strconv"
 	"strings"
 	"time"
@@ -158,6 +159,9 @@ func (w *worker) whole(ctx context.Context, p *part, progress func()) error {
 		if result, err = w.move(ctx, p, frozen, progress); err != nil {
 			return err
 		}
+		if err := w.unmoved(ctx, p.table); err != nil {
+			return err
+		}
 		w.uncertain = result
 		failpoint.Hit("copy: before the ledger")
 		return onTarget(w.ledger.Done(ctx, w.target, p.table, result), "complete the ledger entry")
@@ -242,6 +246,31 @@ func (w *worker) lock(ctx context.Context, c *chunk) error {
 	return nil
 }
 
+//go:embed moved.sql
+var movedSQL string
+
+// unmoved fails when a table was rewritten between the snapshot and the COPY that has
+// read it, and holds its lock: TRUNCATE and the forms of ALTER TABLE that rewrite leave
+// nothing that older snapshots see.
+func (w *worker) unmoved(ctx context.Context, t *Table) error {
+	var moved bool
+	if err := w.source.QueryRow(ctx, movedSQL, t.quoted()).Scan(&moved); err != nil {
+		return errors.Wrap(err, "look whether the source's table was rewritten")
+	}
+	if moved {
+		return errors.Mark(errors.New("the table was rewritten on the source"), ErrMoved)
+	}
+	return nil
+}
+
+// leave takes back what was begun of a table that has moved, so that the others can be copied.
+func (w *worker) leave(ctx context.Context) error {
+	closeConn(ctx, w.target)
+	w.target, w.reading = nil, nil
+	_, err := w.source.Exec(ctx, rollbackToPart)
+	return errors.Wrap(err, "release the source's table")
+}
+
 // move lets the bytes through.
 func (w *worker) move(ctx context.Context, p *part, frozen bool, progress func()) (result Result, err error) {
 	began := time.Now()
@@ -257,6 +286,9 @@ func (w *worker) move(ctx context.Context, p *part, frozen bool, progress func()
 		progress()
 	})
 	result.Rows, result.Elapsed = written, time.Since(began)
+	if stateOf(err) == undefinedTable && !errors.Is(err, errTarget) {
+		err = errors.Mark(err, ErrMoved)
+	}
 	if err == nil && read != written {
 		err = errors.Newf("the source sent %d rows, the target took %d", read, written)
 		err = errors.WithHint(err, "A trigger or rule on the target table swallows rows: disable it for the copy.")
