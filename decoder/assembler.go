@@ -22,6 +22,13 @@ type AssemblerOptions struct {
 	SpillDir string
 	// SpillBytes bounds the files together. Default: what the file system holds.
 	SpillBytes int64
+	// RolledBack returns which of the given subtransactions were rolled back, all of a
+	// streamed transaction that has committed. Servers 14 to 18 do not always send
+	// that: what they had on disk before they streamed it, more than 4096 changes of
+	// one subtransaction, is rolled back without a word. The source knows: it is what
+	// pg_xact_status calls aborted. Without this function a streamed transaction is
+	// refused when rows of subtransactions are left in it.
+	RolledBack func(subtransactions []uint32) ([]uint32, error)
 }
 
 // Assembler joins the messages of one replication connection to transactions and
@@ -35,6 +42,7 @@ type AssemblerOptions struct {
 type Assembler struct {
 	handler    Handler
 	skipBefore LSN
+	rolledBack func(subtransactions []uint32) ([]uint32, error)
 	decoder    Decoder
 
 	// relations is the committed view, view what the next rows refer to: the same, or
@@ -74,7 +82,7 @@ const (
 // NewAssembler returns an Assembler for a fresh connection. Close releases what it holds.
 func NewAssembler(o AssemblerOptions, h Handler) *Assembler {
 	a := &Assembler{
-		handler: h, skipBefore: o.SkipBefore, store: newStore(o),
+		handler: h, skipBefore: o.SkipBefore, rolledBack: o.RolledBack, store: newStore(o),
 		streamed: make(map[uint32]*spool), prepared: make(map[uint32]*spool),
 	}
 	a.view = &a.relations

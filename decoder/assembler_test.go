@@ -2,6 +2,7 @@ package decoder_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +19,9 @@ var testRelation = &decoder.Relation{
 func row(xid uint32, value string) *decoder.InsertMessage {
 	return &decoder.InsertMessage{XID: xid, RelationOID: 16384, New: decoder.Tuple{{Kind: decoder.Text, Data: []byte(value)}}}
 }
+
+// noneRolledBack is for streams in which every rollback was sent.
+func noneRolledBack([]uint32) ([]uint32, error) { return nil, nil }
 
 // pushAll pushes messages and returns the first error.
 func pushAll(a *decoder.Assembler, messages ...decoder.Message) error {
@@ -66,6 +70,7 @@ func TestAssembler_RefusesWhatBreaksTheProtocol(t *testing.T) {
 		"a commit under another name":           {`transaction 7 commits as "h", it was prepared as "g"`, []decoder.Message{prepare, &decoder.PrepareMessage{XID: 7, PrepareLSN: 9, GID: "g"}, &decoder.CommitPreparedMessage{XID: 7, GID: "h"}}},
 		"a transactional message outside":       {"logical message where none may come", []decoder.Message{&decoder.LogicalMessage{Transactional: true, Content: []byte{}}}},
 		"a begin prepare inside of a prepare":   {"begin prepare message where none may come", []decoder.Message{prepare, prepare}},
+		"a subtransaction of unknown outcome":   {"transaction 7 was streamed with subtransactions, and nothing says which were rolled back", []decoder.Message{start, &decoder.RelationMessage{XID: 7, Relation: testRelation}, row(8, ""), stop, &decoder.StreamCommitMessage{XID: 7}}},
 		"a commit inside of a streamed segment": {"commit message where none may come", []decoder.Message{start, &decoder.CommitMessage{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,5 +228,48 @@ func TestAssembler_DescribesAPayloadFromItsBeginning(t *testing.T) {
 	}
 	if got := a.Describe(encode(row(8, "a"), true)); !strings.EqualFold(got, "insert of table public.t") {
 		t.Errorf("in a stream: %q", got)
+	}
+}
+
+// The messages are what servers 14 to 18 send of BEGIN; INSERT 1; SAVEPOINT; INSERT 2, with a
+// value of 9 MB; ROLLBACK TO; INSERT 3; COMMIT: a rolled back subtransaction, and no abort.
+func TestAssembler_AsksForRollbacksThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	unknown := errors.New("the source is gone")
+	for name, c := range map[string]struct {
+		rolledBack []uint32
+		err        error
+		commit     decoder.LSN
+		asked      int
+		want       string
+	}{
+		"rolled back":     {rolledBack: []uint32{701}, commit: 0x50, asked: 1, want: "1 3"},
+		"committed":       {commit: 0x50, asked: 1, want: "1 2 3"},
+		"nobody answers":  {err: unknown, commit: 0x50, asked: 1},
+		"applied already": {err: unknown, commit: 0x20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, asked := &applied{}, 0
+			a := decoder.NewAssembler(decoder.AssemblerOptions{SkipBefore: 0x30, SpillDir: t.TempDir(), RolledBack: func(xids []uint32) ([]uint32, error) {
+				if asked++; !slices.Equal(xids, []uint32{701, 702}) {
+					t.Errorf("asked for %v", xids)
+				}
+				return c.rolledBack, c.err
+			}}, h)
+			err := pushAll(a, &decoder.StreamStartMessage{XID: 700, First: true}, &decoder.RelationMessage{XID: 700, Relation: testRelation},
+				row(700, "1"), row(701, "2"), &decoder.StreamStopMessage{},
+				&decoder.StreamStartMessage{XID: 700}, row(702, "3"), &decoder.StreamStopMessage{},
+				&decoder.StreamCommitMessage{XID: 700, CommitLSN: c.commit, EndLSN: c.commit + 8})
+			if failed := c.err != nil && c.asked > 0; failed != errors.Is(err, unknown) || !failed && err != nil {
+				t.Errorf("got error %v", err)
+			}
+			if got := strings.Join(h.rows, " "); got != c.want || asked != c.asked {
+				t.Errorf("got rows %q after %d questions, want %q after %d", got, asked, c.want, c.asked)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

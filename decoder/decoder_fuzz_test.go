@@ -57,7 +57,7 @@ func FuzzAssembler(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		dir := t.TempDir()
-		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: 16 << 10, SpillDir: dir}, &recorder{})
+		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: 16 << 10, SpillDir: dir, RolledBack: noneRolledBack}, &recorder{})
 		for len(script) >= 2 {
 			n := min(int(binary.BigEndian.Uint16(script)), len(script)-2)
 			if a.Push(0, script[2:2+n]) != nil {

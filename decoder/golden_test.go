@@ -100,7 +100,7 @@ func assemble(t *testing.T, stream []recorded) string {
 	var rendered [2]string
 	for i, memory := range []int64{0, 1} {
 		h := &recorder{}
-		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: memory, SpillDir: t.TempDir()}, h)
+		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: memory, SpillDir: t.TempDir(), RolledBack: noneRolledBack}, h)
 		for _, m := range stream {
 			if err := a.Push(m.walStart, m.payload); err != nil {
 				t.Fatal(err)

@@ -14,8 +14,9 @@ const (
 	StreamingOff Streaming = iota
 	// StreamingOn sends it while it runs, so decoding overlaps with it; the Assembler
 	// keeps it, in memory and then in a spill file, until it commits. Needs server 14.
-	// Servers 15 and 18 were seen to end the stream ("could not map filenumber") when a
-	// rolled back savepoint of such a transaction had truncated a table.
+	// Servers 14 to 18 end the stream ("could not map filenumber") after a savepoint of
+	// such a transaction that altered or truncated a table was rolled back, and do not
+	// send every rollback: this needs AssemblerOptions.RolledBack.
 	StreamingOn
 	// StreamingParallel is StreamingOn with positions in abort messages. Server 14 and 15 get StreamingOn.
 	StreamingParallel

@@ -103,7 +103,7 @@ func TestAssembler_NoticesDamagedSpillFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var file *os.File
-			a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir(), MemoryBytes: 20000}, &recorder{})
+			a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir(), MemoryBytes: 20000, RolledBack: noneRolledBack}, &recorder{})
 			a.CreateSpillWith(func(dir string) (f *os.File, err error) {
 				file, err = os.CreateTemp(dir, "")
 				return file, err

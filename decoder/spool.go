@@ -74,7 +74,8 @@ func (s *spool) find(xid uint32) (int, bool) {
 // follows there, up to now, is its own, its children's, or of an ancestor that is
 // rolled back by the same command, since a subtransaction that ended in any other
 // way cannot be rolled back alone. The aborts of one command come in any order, so
-// those whose records are gone already find nothing to do.
+// those whose records are gone already find nothing to do. A server may send none of
+// a subtransaction that it had on disk: its records are left out when they are replayed.
 func (s *spool) abort(xid uint32) error {
 	i, found := s.find(xid)
 	if !found {

@@ -1,5 +1,11 @@
 package decoder
 
+import (
+	"encoding/binary"
+
+	"github.com/cockroachdb/errors"
+)
+
 // streamStart opens a segment. The first one begins the transaction anew, also if
 // the server has sent some of it before.
 func (a *Assembler) streamStart(m *StreamStartMessage) error {
@@ -72,9 +78,16 @@ func (a *Assembler) replay(s *spool, tx Transaction) error {
 	a.open(tx)
 	a.state = inTransaction
 	if !a.skip {
+		gone, err := a.rolledBackOf(s)
+		if err != nil {
+			return err
+		}
 		var view relations
 		a.view = &view
-		err := s.replay(&view, func(payload []byte) error {
+		err = s.replay(&view, func(payload []byte) error {
+			if len(gone) > 0 && gone[binary.BigEndian.Uint32(payload[1:])] {
+				return nil
+			}
 			m, err := a.decoder.Decode(payload, s.streamed)
 			if err != nil {
 				return err
@@ -87,6 +100,32 @@ func (a *Assembler) replay(s *spool, tx Transaction) error {
 		}
 	}
 	return a.finish()
+}
+
+// rolledBackOf returns the subtransactions whose records the spool still holds
+// although they were rolled back: not every abort is sent.
+func (a *Assembler) rolledBackOf(s *spool) (map[uint32]bool, error) {
+	if len(s.subtransactions) == 0 {
+		return nil, nil
+	}
+	if a.rolledBack == nil {
+		return nil, errors.WithHint(
+			a.violation("transaction %d was streamed with subtransactions, and nothing says which were rolled back", s.xid),
+			"set AssemblerOptions.RolledBack, or turn streaming off")
+	}
+	asked := make([]uint32, len(s.subtransactions))
+	for i, t := range s.subtransactions {
+		asked[i] = t.xid
+	}
+	answer, err := a.rolledBack(asked)
+	if err != nil {
+		return nil, errors.Wrapf(err, "ask which subtransactions of transaction %d were rolled back", errors.Safe(s.xid))
+	}
+	gone := make(map[uint32]bool, len(answer))
+	for _, xid := range answer {
+		gone[xid] = true
+	}
+	return gone, nil
 }
 
 // discard forgets a spool, if there is one.

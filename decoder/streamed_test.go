@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ func TestAssembler_StreamingChangesNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	uri := pgtest.Server(t, major).Database(t,
 		"CREATE TABLE a (id int PRIMARY KEY, filler text)", "CREATE TABLE b (LIKE a INCLUDING ALL)", "CREATE TABLE c (LIKE a INCLUDING ALL)",
-		"ALTER TABLE b REPLICA IDENTITY FULL", "CREATE PUBLICATION p FOR TABLE a, b, c")
+		"ALTER TABLE b REPLICA IDENTITY FULL", wideTable, "CREATE PUBLICATION p FOR TABLE a, b, c")
 	ways := []struct {
 		slot      string
 		streaming decoder.Streaming
@@ -36,7 +38,7 @@ func TestAssembler_StreamingChangesNothing(t *testing.T) {
 	var want string
 	for _, way := range ways {
 		h := &recorder{brief: true, noRelations: true}
-		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: way.memory, SpillDir: t.TempDir()}, h)
+		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: way.memory, SpillDir: t.TempDir(), RolledBack: askServer(t, uri)}, h)
 		segments := 0
 		options := decoder.PluginOptions(major, decoder.StreamOptions{Publications: []string{"p"}, Streaming: way.streaming})
 		replicate(t, uri, way.slot, "-c logical_decoding_work_mem=64kB", options, end, func(walStart decoder.LSN, payload []byte) error {
@@ -59,6 +61,52 @@ func TestAssembler_StreamingChangesNothing(t *testing.T) {
 		if got != want || !strings.Contains(got, "insert") {
 			t.Errorf("%s: the transactions differ:\n%s", way.slot, difference(want, got))
 		}
+	}
+}
+
+// A server that had to write a subtransaction of more than 4096 changes to its disk before it
+// could stream it does not send its rollback; 18 streams none that it knows to be rolled back.
+func TestAssembler_RollbackThatTheServerDoesNotSend(t *testing.T) {
+	major, _ := pgtest.Majors()
+	major = max(major, 14)
+	uri := pgtest.Server(t, major).Database(t, "CREATE TABLE t (id int PRIMARY KEY)", wideTable, "CREATE PUBLICATION p FOR TABLE t")
+	pgtest.Query(t, uri, "SELECT 1 FROM pg_create_logical_replication_slot('unsent', 'pgoutput')")
+	// The first value of wide has the server know the table when it comes to the second.
+	play(t, uri, "BEGIN;\nINSERT INTO t VALUES (1);\nINSERT INTO wide VALUES (repeat('x', 200000));\nSAVEPOINT s;\nINSERT INTO t VALUES (2);\n"+
+		"INSERT INTO wide VALUES (repeat('x', 9000000));\nROLLBACK TO s;\nINSERT INTO t VALUES (3);\nCOMMIT;\n")
+	h, aborts, inserts := &applied{}, 0, 0
+	a := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: t.TempDir(), RolledBack: askServer(t, uri)}, h)
+	options := decoder.PluginOptions(major, decoder.StreamOptions{Publications: []string{"p"}, Streaming: decoder.StreamingOn})
+	replicate(t, uri, "unsent", "-c logical_decoding_work_mem=64kB", options, position(t, uri), func(walStart decoder.LSN, payload []byte) error {
+		switch payload[0] {
+		case 'A':
+			aborts++
+		case 'I':
+			inserts++
+		}
+		return a.Push(walStart, payload)
+	}, nil)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.rows, " "); got != "1 3" {
+		t.Errorf("got rows %s", got)
+	}
+	if major < 18 && (aborts != 0 || inserts != 3) {
+		t.Errorf("server %d sent %d rows and %d aborts: it has changed", major, inserts, aborts)
+	}
+}
+
+// wideTable has values that are stored as they are, out of line.
+const wideTable = "CREATE TABLE wide (value text); ALTER TABLE wide ALTER value SET STORAGE EXTERNAL"
+
+// askServer returns AssemblerOptions.RolledBack for a server whose transaction ids have not wrapped around.
+func askServer(t *testing.T, uri string) func(xids []uint32) ([]uint32, error) {
+	t.Helper()
+	return func(xids []uint32) ([]uint32, error) {
+		return slices.DeleteFunc(xids, func(xid uint32) bool {
+			return pgtest.Query(t, uri, "SELECT pg_xact_status($1::text::xid8)", strconv.FormatUint(uint64(xid), 10))[0][0] != "aborted"
+		}), nil
 	}
 }
 
@@ -97,6 +145,8 @@ func randomScript(r *rand.Rand, steps int) string {
 			s.open, s.altered, s.savepoints = true, false, 0
 		}
 		switch n := r.IntN(100); {
+		case n < 1:
+			do(s, "INSERT INTO wide VALUES (repeat('x', 9000000))")
 		case n < 35:
 			next++
 			do(s, "INSERT INTO %s (id, filler) SELECT %d + i, repeat('x', %d) FROM generate_series(1, %d) i", s.name, next*1000, r.IntN(1500), 1+r.IntN(40))

@@ -150,7 +150,12 @@ func (e *engine) pluginOptions(ctx context.Context, r *routes) ([]string, error)
 
 // receive hands the stream to the applier until ctx or the stream ends.
 func (e *engine) receive(ctx context.Context, conn *source.Conn, o source.StreamOptions, in *input) error {
-	assembler := decoder.NewAssembler(decoder.AssemblerOptions{SpillDir: e.o.SpillDir}, in)
+	assembler := decoder.NewAssembler(decoder.AssemblerOptions{
+		SpillDir: e.o.SpillDir,
+		RolledBack: func(subtransactions []uint32) ([]uint32, error) {
+			return source.RolledBack(ctx, e.o.Source, subtransactions)
+		},
+	}, in)
 	o.Describe = assembler.Describe
 	err := conn.Stream(ctx, o, assembler.Push, in.idle)
 	if errors.Is(err, errEnd) || errors.Is(context.Cause(ctx), errDrain) {

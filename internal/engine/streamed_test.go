@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -64,6 +65,42 @@ func TestEndToEnd_NotStreamedUnlessAsked(t *testing.T) {
 			t.Errorf("the error is not the server's: %s", failed.Stderr.String())
 		}
 	}
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	p.finished(t)
+}
+
+// TestEndToEnd_RollbackThatIsNotSent meets a savepoint whose rows 14 to 18 stream and whose
+// rollback they do not: more than 4096 changes, here of one value out of line, went to the
+// source's disk first.
+func TestEndToEnd_RollbackThatIsNotSent(t *testing.T) {
+	from, to := pgtest.Majors()
+	p := pair{
+		source: pgtest.Start(t, from, map[string]string{"logical_decoding_work_mem": "64kB"}).Database(t,
+			"CREATE TABLE wide (id int PRIMARY KEY, filler text)", "ALTER TABLE wide ALTER filler SET STORAGE EXTERNAL"),
+		target: pgtest.Start(t, to, nil).Database(t),
+	}
+	run(t, 0, p.args("migrate", "--max-replication-lag", "0")...)
+	m := start(t, p.args("migrate", "--streaming", "on", "--spill-dir", t.TempDir())...)
+	session := pgtest.Connect(t, p.source)
+	do := func(sql string) {
+		t.Helper()
+		if _, err := session.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("BEGIN; INSERT INTO wide VALUES (1, 'before'); SAVEPOINT s; INSERT INTO wide VALUES (2, repeat('x', 9000000))")
+	pgtest.Exec(t, p.source, "INSERT INTO wide VALUES (3, 'beside')") // the server sends what is flushed
+	if from >= 14 {
+		pgtest.Eventually(t, "the savepoint is streamed", func() bool {
+			return m.running() && pgtest.Query(t, p.source, `SELECT coalesce(sum(stream_txns), 0) > 0 FROM pg_stat_replication_slots`)[0][0] == "t"
+		})
+	}
+	do("ROLLBACK TO s; INSERT INTO wide VALUES (4, 'after'); COMMIT")
+	pgtest.Eventually(t, "the transaction is applied", func() bool {
+		return !m.running() || pgtest.Query(t, p.target, "SELECT count(*) FROM wide WHERE id = 4")[0][0] == "1"
+	})
+	m.signal(syscall.SIGTERM)
+	m.wait(3)
 	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
 	p.finished(t)
 }

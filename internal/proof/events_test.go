@@ -46,9 +46,14 @@ var events = []string{
 		WHERE ctid = (SELECT min(ctid) FROM events.nokey); COMMIT`,
 	`BEGIN; INSERT INTO events.truncated_a VALUES (3); TRUNCATE events.truncated_a, events.truncated_b;
 		INSERT INTO events.truncated_a VALUES (7); INSERT INTO events.truncated_b VALUES (7); COMMIT`,
-	// Larger than what is kept in memory while it is streamed. A part that is rolled back
-	// belongs here too: see docs/design/architecture.md on --streaming.
-	`BEGIN; INSERT INTO events.wide SELECT i, repeat('w', 1000000) FROM generate_series(1, 36) i; COMMIT`,
+	// Larger than what is kept in memory while it is streamed, half of it rolled back.
+	`BEGIN; INSERT INTO events.wide SELECT i, repeat('w', 1000000) FROM generate_series(1, 36) i; SAVEPOINT s;
+		INSERT INTO events.wide SELECT i, repeat('x', 1000000) FROM generate_series(101, 110) i; ROLLBACK TO s;
+		INSERT INTO events.wide VALUES (200, 'after'); COMMIT`,
+	// A rollback that the source does not send when it has streamed what is rolled back.
+	`BEGIN; INSERT INTO events.wide SELECT 205, repeat('v', 20000); SAVEPOINT s;
+		INSERT INTO events.wide SELECT 206, repeat('x', 9000000); ROLLBACK TO s;
+		INSERT INTO events.wide VALUES (207, 'after'); COMMIT`,
 	`BEGIN; INSERT INTO events.wide VALUES (201, 'prepared'); PREPARE TRANSACTION '%s'`,
 	`COMMIT PREPARED '%s'`,
 }
