@@ -1,6 +1,8 @@
 # The linter's version is pinned: another one finds other things.
 GOLANGCI_LINT := v2.15.0
 LINT          := bin/golangci-lint-$(GOLANGCI_LINT)
+GOVULNCHECK   := v1.9.0
+VULN          := bin/govulncheck-$(GOVULNCHECK)
 
 # Pairs source:target of major versions for test-matrix; by default all that are not a downgrade.
 MAJORS := 13 14 15 16 17 18
@@ -11,7 +13,7 @@ BENCH    := .
 COUNT    := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test prove prove-long test/race test-matrix servers lint fmt fuzz golden bench bench-drain bench-copy check clean
+.PHONY: help build install demo test prove prove-long test/race test-matrix servers lint fmt vuln fuzz golden bench bench-drain bench-copy check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z][a-z\/-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,13 @@ fmt: $(LINT) ## format the code
 $(LINT):
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	mv bin/golangci-lint $@
+
+vuln: $(VULN) ## look for known vulnerabilities in what the program calls; asks vuln.go.dev
+	$(VULN) ./...
+
+$(VULN):
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+	mv bin/govulncheck $@
 
 fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	.ci/fuzz $(FUZZTIME)
