@@ -138,7 +138,8 @@ func (c scenario) crash(t *testing.T, s scene, failpoint string) (phase string) 
 }
 
 // killed waits until walferry has ended, and returns the phase of the migration if a
-// signal ended it. Anything else is expected only without a failpoint to die at.
+// signal ended it. Anything else is expected only without a failpoint to die at, or
+// when that is not the first time of a place.
 func (s scene) killed(t *testing.T, m *program.Process, failpoint string) (phase string) {
 	t.Helper()
 	switch status := m.Wait(); {
@@ -146,8 +147,10 @@ func (s scene) killed(t *testing.T, m *program.Process, failpoint string) (phase
 		if phase = s.phase(t); phase == "" {
 			phase = "none"
 		}
-	case !strings.HasPrefix(failpoint, traceTo):
+	case strings.HasSuffix(failpoint, "@1"):
 		t.Errorf("walferry exited with %d, it should be killed", status)
+	case !strings.HasPrefix(failpoint, traceTo):
+		t.Logf("this time the place was not passed as often as before: not killed")
 	}
 	return phase
 }

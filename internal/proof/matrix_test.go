@@ -73,7 +73,9 @@ func (m *matrix) write(t *testing.T, places map[string][]string) {
 	b.WriteString(matrixHead)
 	for _, name := range slices.Sorted(maps.Keys(places)) {
 		for _, scenario := range places[name] {
-			fmt.Fprintf(&b, "| %s | %s | %s | equal |\n", name, scenario, m.phases[scenario+"/"+name])
+			if phase := m.phases[scenario+"/"+name]; phase != "" { // else it was not passed this time
+				fmt.Fprintf(&b, "| %s | %s | %s | equal |\n", name, scenario, phase)
+			}
 		}
 	}
 	if err := os.WriteFile(matrixFile, []byte(b.String()), 0o644); err != nil {
