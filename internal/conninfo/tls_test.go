@@ -2,19 +2,9 @@ package conninfo_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cockroachdb/errors"
 
@@ -23,55 +13,11 @@ import (
 	"github.com/walferry/walferry/internal/source"
 )
 
-// serveTLS gives a server a self-signed certificate for localhost and returns
-// the certificate's file.
-func serveTLS(t *testing.T, server *pgtest.Cluster) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyBytes, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.Stat(server.DataDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := dir.Sys().(*syscall.Stat_t)
-	for name, block := range map[string]*pem.Block{
-		"server.crt": {Type: "CERTIFICATE", Bytes: certificate},
-		"server.key": {Type: "EC PRIVATE KEY", Bytes: keyBytes},
-	} {
-		path := filepath.Join(server.DataDir(), name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pgtest.Exec(t, server.URI("postgres"), "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()")
-	pgtest.Eventually(t, "TLS is on", func() bool {
-		return pgtest.Query(t, server.URI("postgres"), "SHOW ssl")[0][0] == "on"
-	})
-	return filepath.Join(server.DataDir(), "server.crt")
-}
-
 func TestConnect_VerifiesTheServer(t *testing.T) {
 	cleanEnvironment(t)
 	major, _ := pgtest.Majors()
 	server := pgtest.Start(t, major, nil)
-	certificate := serveTLS(t, server)
+	certificate := server.ServeTLS(t)
 	for _, c := range []struct{ host, more, hint string }{
 		{"localhost", "sslmode=verify-full sslrootcert=" + certificate, ""},
 		{"localhost", "sslmode=verify-full ssl_min_protocol_version=TLSv1.3 sslrootcert=" + certificate, ""},
@@ -105,7 +51,7 @@ func TestConnectReplication_StreamsOverTLS(t *testing.T) {
 	cleanEnvironment(t)
 	major, _ := pgtest.Majors()
 	server := pgtest.Start(t, major, nil)
-	certificate := serveTLS(t, server)
+	certificate := server.ServeTLS(t)
 	uri := server.URI("postgres")
 	pgtest.Exec(t, uri, "CREATE TABLE t (id int PRIMARY KEY, data text)", "CREATE PUBLICATION p FOR TABLE t")
 	i := parse(t, fmt.Sprintf("host=localhost port=%d user=postgres dbname=postgres sslmode=verify-full sslrootcert=%s", server.Port(), certificate))

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"os"
 	"sync"
 	"testing"
 
@@ -13,7 +12,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // binary is walferry, built once for all tests of this package.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "walferry-e2e-")
+	dir, err := pgtest.TempDir()
 	if err != nil {
 		return "", err
 	}

@@ -32,12 +32,17 @@ var defaults = map[string]string{
 // portAttempts bounds how often a port that somebody else took meanwhile is replaced.
 const portAttempts = 5
 
-// create runs initdb and starts the server, on another port when the chosen one
-// was taken between our look and the server's bind.
+// create runs initdb and starts the server.
 func (s *Server) create(ctx context.Context, settings map[string]string) error {
 	if err := s.initdb(ctx); err != nil {
 		return err
 	}
+	return s.configure(ctx, settings)
+}
+
+// configure writes the settings and starts the server, on another port when the chosen
+// one was taken between our look and the server's bind.
+func (s *Server) configure(ctx context.Context, settings map[string]string) error {
 	conf := filepath.Join(s.home.data(), "postgresql.conf")
 	base, err := os.ReadFile(conf)
 	if err != nil {

@@ -72,6 +72,9 @@ func (s *Server) Port() int { return s.port }
 // DataDir returns the data directory.
 func (s *Server) DataDir() string { return s.home.data() }
 
+// Own gives a file to the account that the server runs as.
+func (s *Server) Own(path string) error { return s.home.own(path) }
+
 // SocketDir returns the directory of the Unix socket.
 func (s *Server) SocketDir() string { return s.home.dir }
 

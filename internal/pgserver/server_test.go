@@ -149,6 +149,31 @@ func TestServer_Restart(t *testing.T) {
 	}
 }
 
+func TestServer_Copy(t *testing.T) {
+	t.Parallel()
+	s := start(t, pgserver.Options{Major: 15, Settings: map[string]string{"wal_level": "replica"}})
+	query(t, s.URI("postgres"), "SELECT pg_create_physical_replication_slot('standby')::text")
+	for name, settings := range map[string]map[string]string{
+		"f": {"work_mem": "77kB"},
+		"t": {"work_mem": "77kB", "primary_slot_name": "standby", "primary_conninfo": s.URI("postgres")},
+	} {
+		c, err := s.Copy(t.Context(), settings)
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		const identity = "SELECT system_identifier::text FROM pg_control_system()"
+		if got := query(t, c.URI("postgres"), identity); got != query(t, s.URI("postgres"), identity) || c.Port() == s.Port() {
+			t.Errorf("the copy is %s at port %d", got, c.Port())
+		}
+		if got := query(t, c.URI("postgres"), "SELECT left(pg_is_in_recovery()::text, 1) || current_setting('work_mem')"); got != name+"77kB" {
+			t.Errorf("in recovery, work_mem: %s, want %s", got, name)
+		}
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestServer_DiesWithItsProcess kills a process that runs a server, and starts
 // another one, which removes what the first has left.
 func TestServer_DiesWithItsProcess(t *testing.T) {

@@ -2,7 +2,6 @@ package proof_test
 
 import (
 	"flag"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +23,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // built is walferry with its failpoints, and with the fault of -mutant.
 var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "walferry-proof-")
+	dir, err := pgtest.TempDir()
 	if err != nil {
 		return "", err
 	}
