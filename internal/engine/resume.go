@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cockroachdb/errors"
 
@@ -13,8 +14,13 @@ import (
 // resumePoint returns where streaming begins: the checkpoint's LSN. The slot
 // must be able to continue there. A server silently forwards a lower start to
 // the slot's confirmed position, so a slot that was re-created or advanced by
-// somebody else would lose what lies between: it is refused.
-func (e *engine) resumePoint(ctx context.Context) (decoder.LSN, error) {
+// somebody else would lose what lies between: it is refused. So is a source whose log
+// is not the one that the target's rows came from.
+func (e *engine) resumePoint(ctx context.Context, conn *source.Conn) (decoder.LSN, error) {
+	system, err := conn.IdentifySystem(ctx)
+	if err != nil {
+		return 0, err
+	}
 	confirmed, err := e.slotPosition(ctx)
 	if err != nil {
 		return 0, err
@@ -25,6 +31,10 @@ func (e *engine) resumePoint(ctx context.Context) (decoder.LSN, error) {
 	}
 	if c == nil {
 		start := max(confirmed, e.o.StartLSN)
+		e.m.Timeline = system.Timeline
+		if err := target.Save(ctx, e.dst, e.m); err != nil {
+			return 0, err
+		}
 		return start, target.StartCheckpoint(ctx, e.dst, e.m.Name, e.m.Epoch, start)
 	}
 	if confirmed > c.LSN {
@@ -33,7 +43,45 @@ func (e *engine) resumePoint(ctx context.Context) (decoder.LSN, error) {
 			"the slot was re-created or read by another program, or the target was restored", confirmed, c.LSN)
 		return 0, errors.WithHint(err, "the changes in between are lost to this migration: run walferry cleanup and migrate anew")
 	}
+	if err := e.requireHistory(ctx, conn, system, slices.Max(c.Lanes)); err != nil {
+		return 0, err
+	}
 	return c.LSN, nil
+}
+
+// requireHistory fails unless the source's log goes through the position up to which
+// the target has its changes. A physical copy of the source that ends before it, or left
+// the log before it, has lost what the target holds, and may have other changes there: a
+// walsender would skip those without a word.
+func (e *engine) requireHistory(ctx context.Context, conn *source.Conn, now source.System, held decoder.LSN) error {
+	end, known := now.XLogPos, true
+	if e.m.Timeline != 0 && now.Timeline != e.m.Timeline {
+		left, found, err := conn.LeftTimeline(ctx, now.Timeline, e.m.Timeline)
+		if err != nil {
+			return err
+		}
+		if known = found; found {
+			end = left
+		}
+	}
+	switch {
+	case !known || end < held:
+		err := errors.New("the source has lost changes that the target holds")
+		if known {
+			err = errors.WithDetailf(err, "the target has the changes up to %s of timeline %d, of which the source, now on timeline %d, has what is before %s",
+				held, e.m.Timeline, now.Timeline, end)
+		} else {
+			err = errors.WithDetailf(err, "the target has changes of timeline %d, of which the source, now on timeline %d, has no part", e.m.Timeline, now.Timeline)
+		}
+		return errors.WithHint(err, "it was restored from a backup, or is a standby that was promoted before it had received everything: "+
+			"run walferry cleanup and migrate anew (synchronized_standby_slots on the primary keeps a standby from being behind)")
+	case e.m.Timeline == now.Timeline:
+		return nil
+	case e.m.Timeline != 0:
+		e.o.Logger.InfoContext(ctx, "the source goes on as another server", "timeline", now.Timeline, "left", end.String())
+	}
+	e.m.Timeline = now.Timeline
+	return target.Save(ctx, e.dst, e.m)
 }
 
 // slotPosition reads the slot's confirmed position and checks that it is usable.

@@ -108,12 +108,27 @@ func (e *engine) newSlot(ctx context.Context, conn *source.Conn) (source.Slot, e
 		err := errors.Newf("replication slot %q exists on the source and is not this migration's", e.m.Slot)
 		return source.Slot{}, errors.WithHint(err, "choose another --name or --slot; to apply an existing slot to an existing schema, use walferry stream")
 	}
-	e.m.OwnsSlot = true
+	return e.makeSlot(ctx, conn, source.SlotOptions{Export: true})
+}
+
+// makeSlot records that the migration owns the slot, and makes it. Where that is
+// possible, a standby may keep a copy of it and take over with that.
+func (e *engine) makeSlot(ctx context.Context, conn *source.Conn, o source.SlotOptions) (source.Slot, error) {
+	system, err := conn.IdentifySystem(ctx)
+	if err != nil {
+		return source.Slot{}, err
+	}
+	var standby bool
+	if err := e.src.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil {
+		return source.Slot{}, errors.Wrap(err, "ask whether the source is a standby")
+	}
+	o.Failover = e.major >= 17 && !standby
+	e.m.Timeline, e.m.OwnsSlot = system.Timeline, true
 	if err := target.Save(ctx, e.dst, e.m); err != nil {
 		return source.Slot{}, err
 	}
 	failpoint.Hit("slot: before it is created")
-	return conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{Export: true})
+	return conn.CreateSlot(ctx, e.m.Slot, o)
 }
 
 // newSnapshot exports a snapshot by a temporary slot, whose consistent point
@@ -121,6 +136,11 @@ func (e *engine) newSlot(ctx context.Context, conn *source.Conn) (source.Slot, e
 func (e *engine) newSnapshot(ctx context.Context) (*exported, error) {
 	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
 	if err != nil {
+		return nil, err
+	}
+	// What is copied now is of use only if the stream can go on.
+	if _, err := e.resumePoint(ctx, conn); err != nil {
+		conn.Close(ctx)
 		return nil, err
 	}
 	return e.snapshotOn(ctx, conn)

@@ -29,55 +29,61 @@ var (
 // than there are, those that there are come to one position first.
 func (e *engine) stream(ctx context.Context) error {
 	for {
-		start, err := e.resumePoint(ctx)
-		if err != nil {
-			return err
-		}
-		if e.o.EndLSN != 0 && start >= e.o.EndLSN {
-			return nil
-		}
-		lanes, meet, err := e.align(ctx)
-		if err != nil {
-			return err
-		}
-		if err := e.prepareTarget(ctx); err != nil {
-			return err
-		}
-		err = e.streamLanes(ctx, lanes, meet)
-		var unsplit *applier.UnsplitError
-		switch {
-		case errors.As(err, &unsplit) && meet == 0:
-			e.o.Logger.InfoContext(ctx, "a table goes to one lane", "table", unsplit.Namespace+"."+unsplit.Name, "reason", unsplit.Reason)
-			if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
-				return err
-			}
-			failpoint.Hit("lanes: a table goes to one lane")
-		case err != nil || meet == 0:
+		if again, err := e.streamPart(ctx); err != nil || !again {
 			return err
 		}
 	}
 }
 
+// streamPart streams until the lanes have met or a table has left its lanes, which it
+// reports, or to the end.
+func (e *engine) streamPart(ctx context.Context) (again bool, err error) {
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(ctx)
+	start, err := e.resumePoint(ctx, conn)
+	if err != nil {
+		return false, err
+	}
+	if e.o.EndLSN != 0 && start >= e.o.EndLSN {
+		return false, nil
+	}
+	lanes, meet, err := e.align(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := e.prepareTarget(ctx); err != nil {
+		return false, err
+	}
+	err = e.streamLanes(ctx, conn, lanes, meet)
+	var unsplit *applier.UnsplitError
+	if !errors.As(err, &unsplit) || meet != 0 {
+		return err == nil && meet != 0, err
+	}
+	e.o.Logger.InfoContext(ctx, "a table goes to one lane", "table", unsplit.Namespace+"."+unsplit.Name, "reason", unsplit.Reason)
+	if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
+		return false, err
+	}
+	failpoint.Hit("lanes: a table goes to one lane")
+	return true, nil
+}
+
 // streamLanes applies changes in lanes that stand at the given positions, up to meet
 // unless that is zero. One goroutine receives and decodes, one for each lane applies,
 // one watches; the source's feedback is another.
-func (e *engine) streamLanes(ctx context.Context, lanes []decoder.LSN, meet decoder.LSN) error {
+func (e *engine) streamLanes(ctx context.Context, conn *source.Conn, lanes []decoder.LSN, meet decoder.LSN) error {
 	start := slices.Min(lanes)
 	routes, err := e.newRoutes(ctx)
 	if err != nil {
 		return err
 	}
-	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
-	if err != nil {
-		return err
-	}
 	if err := e.setPhase(ctx, target.CatchingUp); err != nil {
-		conn.Close(ctx)
 		return err
 	}
 	plugin, err := e.pluginOptions(ctx, routes)
 	if err != nil {
-		conn.Close(ctx)
 		return err
 	}
 	app := applier.New(applier.Options{

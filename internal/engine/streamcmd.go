@@ -66,11 +66,7 @@ func (e *engine) ensureSlot(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	e.m.OwnsSlot = true
-	if err := target.Save(ctx, e.dst, e.m); err != nil {
-		return err
-	}
-	slot, err := conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{})
+	slot, err := e.makeSlot(ctx, conn, source.SlotOptions{})
 	if err == nil {
 		e.m.ConsistentPoint = slot.ConsistentPoint
 	}

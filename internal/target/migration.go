@@ -41,6 +41,7 @@ type Migration struct {
 	Command           Command
 	Database          string // of the source
 	SystemID          string // of the source's cluster
+	Timeline          int    // of the source's log when it was last streamed; zero before
 	Phase             Phase
 	Slot              string
 	Publications      []string
@@ -80,11 +81,11 @@ func Load(ctx context.Context, conn *pgx.Conn, name string) (*Migration, error) 
 	err := conn.QueryRow(ctx, `
 		SELECT command, database, system_id, phase, slot, publications, owns_slot, owned_publications,
 		       consistent_point::text, rung, epoch, error, started_at, run_at, run_command, run_by, handover,
-		       final_lsn::text, fenced_at, decided_at, databases, made_database
+		       final_lsn::text, fenced_at, decided_at, databases, made_database, timeline
 		FROM walferry.migration WHERE name = $1`, name).
 		Scan(&m.Command, &m.Database, &m.SystemID, &m.Phase, &m.Slot, &m.Publications, &m.OwnsSlot, &m.OwnedPublications,
 			&point, &m.Rung, &m.Epoch, &m.Error, &m.StartedAt, &m.RunAt, &m.RunCommand, &m.RunBy, &m.Handover,
-			&final, &m.FencedAt, &m.DecidedAt, &m.Databases, &m.MadeDatabase)
+			&final, &m.FencedAt, &m.DecidedAt, &m.Databases, &m.MadeDatabase, &m.Timeline)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -114,9 +115,9 @@ func Save(ctx context.Context, conn Execer, m *Migration) error {
 	}
 	_, err := conn.Exec(ctx, `
 		UPDATE walferry.migration SET phase = $2, slot = $3, publications = $4, owns_slot = $5,
-		       owned_publications = $6, consistent_point = $7::text::pg_lsn, rung = $8, error = $9
+		       owned_publications = $6, consistent_point = $7::text::pg_lsn, rung = $8, error = $9, timeline = $10
 		WHERE name = $1`,
-		m.Name, m.Phase, m.Slot, m.Publications, m.OwnsSlot, owned, lsnText(m.ConsistentPoint), m.Rung, m.Error)
+		m.Name, m.Phase, m.Slot, m.Publications, m.OwnsSlot, owned, lsnText(m.ConsistentPoint), m.Rung, m.Error, m.Timeline)
 	return errors.Wrapf(err, "record migration %q on the target", m.Name)
 }
 

@@ -7,6 +7,8 @@ CREATE TABLE IF NOT EXISTS walferry.migration (
     command          text NOT NULL,
     database         text NOT NULL,
     system_id        text NOT NULL,
+    -- Of the source's log: what a standby that took over has is known by its history.
+    timeline         integer NOT NULL DEFAULT 0,
     phase            text NOT NULL,
     slot             text NOT NULL,
     publications     text[] NOT NULL,
