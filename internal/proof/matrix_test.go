@@ -89,7 +89,7 @@ Written by ` + "`go test ./internal/proof -run TestCrash -update`" + `. walferry
 place (` + "`failpoint.Hit`" + ` in the source), the same command is run again, and all rows, sequences
 and the witness are compared, in every scenario that passes the place. The phase is what the target had
 recorded when walferry was killed, none where it knew no migration. The scenarios are in
-` + "`internal/proof/crash_test.go`" + `; ` + "`make prove`" + ` kills at each place in one of them. Prepared
+` + "`internal/proof/crash_test.go`" + `; ` + "`make prove`" + ` kills at a share of the places, each in one of them. Prepared
 transactions are decoded when they are committed, so they have no effect of their own; every scenario of the
 stream has some.
 

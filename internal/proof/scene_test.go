@@ -3,6 +3,7 @@ package proof_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,6 +18,8 @@ import (
 type servers struct {
 	source, target *pgtest.Cluster
 	template       string
+	// tenants has the scenes' targets be owned by a role with no other right.
+	tenants bool
 }
 
 // newServers starts both, and loads the ugly schema with the witness once.
@@ -36,6 +39,22 @@ func newServers(t *testing.T, settings, targetSettings map[string]string) *serve
 type scene struct {
 	source, target string
 	servers        *servers
+	// tenant is the role by which walferry connects to the target, empty for a superuser.
+	tenant string
+}
+
+// tenancy makes the target's database that of a role that is nothing else, as
+// docs/guide/few-rights.md has it.
+func (s scene) tenancy(t *testing.T) scene {
+	t.Helper()
+	s.tenant = "tenant"
+	name := pgx.Identifier{pgtest.Query(t, s.target, "SELECT current_database()")[0][0]}.Sanitize()
+	pgtest.Exec(t, s.target, `DO $$ BEGIN CREATE ROLE tenant LOGIN; EXCEPTION WHEN duplicate_object THEN END $$`,
+		"ALTER DATABASE "+name+" OWNER TO tenant")
+	if s.servers.target.Major() < 15 {
+		pgtest.Exec(t, s.target, "ALTER SCHEMA public OWNER TO tenant")
+	}
+	return s
 }
 
 // cloning serializes copies of the template, which nobody may be connected to.
@@ -50,11 +69,22 @@ func (s *servers) scene(t *testing.T) scene {
 	// In place of the empty database that is dropped when the test ends.
 	pgtest.Exec(t, s.source.URI("postgres"), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)",
 		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", pgx.Identifier{name}.Sanitize(), s.template))
-	return scene{source: uri, target: s.target.Database(t), servers: s}
+	made := scene{source: uri, target: s.target.Database(t), servers: s}
+	if s.tenants {
+		return made.tenancy(t)
+	}
+	return made
 }
 
 func (s scene) args(command string, more ...string) []string {
-	return append([]string{command, "-s", s.source, "-t", s.target}, more...)
+	target := s.target
+	if s.tenant != "" {
+		target = strings.Replace(target, "postgres@", s.tenant+"@", 1)
+		if command == "migrate" {
+			more = append([]string{"--no-owner", "--no-roles", "--no-createdb"}, more...)
+		}
+	}
+	return append([]string{command, "-s", s.source, "-t", target}, more...)
 }
 
 // phase is the migration's phase on the target; empty while there is none.

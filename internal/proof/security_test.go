@@ -1,11 +1,13 @@
 package proof_test
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -106,6 +108,50 @@ func TestSecurity_NoPasswordAnywhere(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSecurity_FilesAreOurs looks, whatever the umask is, at the files that walferry
+// has while it spills a transaction: without a name, and nobody else's.
+func TestSecurity_FilesAreOurs(t *testing.T) {
+	servers := newServers(t, crashSettings, nil)
+	s := servers.scene(t)
+	home := t.TempDir()
+	t.Setenv("TMPDIR", home)
+	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
+	s.happen(t)
+	before := syscall.Umask(0)
+	m := walferry(t, "spill: block written=stop@1", s.args("migrate", "--streaming", "on")...)
+	syscall.Umask(before)
+	pgtest.Eventually(t, "a transaction is spilled", func() bool { return stopped(m.Cmd.Process.Pid) })
+	entries, err := os.ReadDir(home)
+	if err != nil || len(entries) > 0 {
+		t.Errorf("files with a name: %v, %v", entries, err)
+	}
+	spilled := 0
+	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", m.Cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range open {
+		name, err := os.Readlink(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(name, home) {
+			continue
+		}
+		spilled++
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %s", name, info.Mode())
+		}
+	}
+	if spilled == 0 {
+		t.Error("there is no spill file")
 	}
 }
 

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -72,6 +73,9 @@ func isData(fromClient bool) func(wire.Message) bool {
 	return func(m wire.Message) bool { return m.FromClient == fromClient && m.Kind == 'd' }
 }
 
+// patient frees a session of the target from the timeouts of its database.
+const patient = "SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
+
 // disasters happen to one run after the other. It goes on by itself after each.
 var disasters = map[string]func(*run){
 	"the source's connections are cut": func(r *run) { r.source.Cut() },
@@ -102,11 +106,16 @@ var disasters = map[string]func(*run){
 	"the target crashes":           func(r *run) { r.restart(r.servers.target, true) },
 	"a table is locked": func(r *run) {
 		conn := pgtest.Connect(r.T, r.scene.target)
-		if _, err := conn.Exec(r.Context(), "BEGIN; LOCK TABLE witness.counter"); err != nil {
+		if _, err := conn.Exec(r.Context(), patient+"BEGIN; LOCK TABLE witness.counter"); err != nil {
 			r.Fatal(err)
 		}
 		pgtest.Eventually(r.T, "walferry waits for the lock", func() bool {
 			return pgtest.Query(r.T, r.scene.target, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'witness.counter'::regclass")[0][0] != "0"
+		})
+		// For longer than the database's timeouts allow others.
+		pgtest.Eventually(r.T, "walferry has waited for long", func() bool {
+			return pgtest.Query(r.T, r.scene.target, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+				AND application_name LIKE 'walferry%' AND clock_timestamp() > query_start + interval '2 s'`)[0][0] != "0"
 		})
 		r.w.committed(20)
 		if err := conn.Close(r.Context()); err != nil {
@@ -116,7 +125,7 @@ var disasters = map[string]func(*run){
 	"another session deadlocks with us": func(r *run) {
 		// It holds the table that comes second, and asks for the first while walferry waits.
 		conn := pgtest.Connect(r.T, r.scene.target)
-		if _, err := conn.Exec(r.Context(), "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE witness.trail IN SHARE MODE"); err != nil {
+		if _, err := conn.Exec(r.Context(), patient+"SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE witness.trail IN SHARE MODE"); err != nil {
 			r.Fatal(err)
 		}
 		pgtest.Eventually(r.T, "walferry waits for the lock", func() bool {
@@ -129,23 +138,28 @@ var disasters = map[string]func(*run){
 			r.Fatal(err)
 		}
 	},
-	"the target has no connection left": func(r *run) {
-		var taken []*pgx.Conn
-		for {
-			r.terminate(r.scene.target)
-			conn, err := pgx.Connect(r.Context(), r.scene.target)
-			if err != nil {
-				break // it was the last one
-			}
-			taken = append(taken, conn)
+	"the source has no connection left": func(r *run) { r.exhaust(r.scene.source) },
+	"the target has no connection left": func(r *run) { r.exhaust(r.scene.target) },
+}
+
+// exhaust takes all connections of a server for a while.
+func (r *run) exhaust(uri string) {
+	r.Helper()
+	var taken []*pgx.Conn
+	for {
+		r.terminate(uri)
+		conn, err := pgx.Connect(r.Context(), uri)
+		if err != nil {
+			break // it was the last one
 		}
-		r.w.committed(10)
-		for _, conn := range taken {
-			if err := conn.Close(r.Context()); err != nil {
-				r.Fatal(err)
-			}
+		taken = append(taken, conn)
+	}
+	r.w.committed(10)
+	for _, conn := range taken {
+		if err := conn.Close(r.Context()); err != nil {
+			r.Fatal(err)
 		}
-	},
+	}
 }
 
 func (r *run) restart(c *pgtest.Cluster, crash bool) {
@@ -158,7 +172,10 @@ func (r *run) restart(c *pgtest.Cluster, crash bool) {
 // TestWires_EveryDisaster lets everything happen to one run under load, in the copy
 // and in the stream.
 func TestWires_EveryDisaster(t *testing.T) {
-	servers := newServers(t, crashSettings, map[string]string{"max_connections": "25"})
+	few := map[string]string{"max_connections": "25"}
+	settings := maps.Clone(few)
+	maps.Copy(settings, crashSettings)
+	servers := newServers(t, settings, few)
 	for round := range 1 + *long {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) { everyDisaster(t, servers, *seed+uint64(round)) })
 	}
@@ -173,6 +190,9 @@ func everyDisaster(t *testing.T, servers *servers, seed uint64) {
 	r.target, to = wire.Through(t, s.target)
 	r.w = s.write(t, workload.Options{Seed: seed, Sessions: 2, Truncate: true, LargeEvery: 50, LargeRows: 300, Prepare: true})
 	stopWatch := s.watch(t, false)
+	name := pgx.Identifier{pgtest.Query(t, s.target, "SELECT current_database()")[0][0]}.Sanitize()
+	pgtest.Exec(t, s.target, "ALTER DATABASE "+name+" SET lock_timeout = '1s'", "ALTER DATABASE "+name+" SET statement_timeout = '1s'",
+		"ALTER DATABASE "+name+" SET idle_in_transaction_session_timeout = '1s'")
 
 	// The copy is cut in the middle of the rows, on both sides.
 	r.source.Rule(cutOnce(isData(false)))
