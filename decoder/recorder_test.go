@@ -16,6 +16,7 @@ type recorder struct {
 	// last of each relation, to show where a new definition takes effect.
 	seen map[uint32]*decoder.Relation
 	open bool
+	end  decoder.LSN // of the last transaction
 }
 
 func (r *recorder) Begin(tx *decoder.Transaction) error {
@@ -31,7 +32,7 @@ func (r *recorder) Commit(tx *decoder.Transaction) error {
 	if !r.open {
 		r.out.WriteString("commit outside of a transaction!\n")
 	}
-	r.open = false
+	r.open, r.end = false, tx.EndLSN
 	r.transaction("commit", tx)
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // A random workload of three sessions gives the same transactions however the
-// server sends them: whole, streamed, or streamed with everything spilled.
+// server sends them: whole, streamed, streamed with everything spilled, or streamed to
+// a client that breaks off within transactions and has acknowledged what it has seen.
 func TestAssembler_StreamingChangesNothing(t *testing.T) {
 	major, _ := pgtest.Majors()
 	major = max(major, 14)
@@ -28,27 +29,45 @@ func TestAssembler_StreamingChangesNothing(t *testing.T) {
 		slot      string
 		streaming decoder.Streaming
 		memory    int64
-	}{{"whole", decoder.StreamingOff, 0}, {"streamed", decoder.StreamingOn, 0}, {"spilled", decoder.StreamingParallel, 1}}
+		lives     int
+	}{
+		{"whole", decoder.StreamingOff, 0, 1},
+		{"streamed", decoder.StreamingOn, 0, 1},
+		{"spilled", decoder.StreamingParallel, 1, 1},
+		{"broken", decoder.StreamingOn, 0, 10},
+	}
 	for _, way := range ways {
 		pgtest.Query(t, uri, "SELECT 1 FROM pg_create_logical_replication_slot($1, 'pgoutput')", way.slot)
 	}
+	begin := position(t, uri)
 	play(t, uri, randomScript(rand.New(rand.NewPCG(seed, 0)), 600))
 	end := position(t, uri)
 
 	var want string
 	for _, way := range ways {
 		h := &recorder{brief: true, noRelations: true}
-		a := decoder.NewAssembler(decoder.AssemblerOptions{MemoryBytes: way.memory, SpillDir: t.TempDir(), RolledBack: askServer(t, uri)}, h)
 		segments := 0
 		options := decoder.PluginOptions(major, decoder.StreamOptions{Publications: []string{"p"}, Streaming: way.streaming})
-		replicate(t, uri, way.slot, "-c logical_decoding_work_mem=64kB", options, end, func(walStart decoder.LSN, payload []byte) error {
-			if payload[0] == 'S' {
-				segments++
+		for life, start := 1, decoder.LSN(0); life <= way.lives; life++ {
+			a := decoder.NewAssembler(decoder.AssemblerOptions{
+				SkipBefore: start, MemoryBytes: way.memory, SpillDir: t.TempDir(), RolledBack: askServer(t, uri),
+			}, h)
+			until := begin + (end-begin)/decoder.LSN(way.lives)*decoder.LSN(life)
+			if life == way.lives {
+				until = end
 			}
-			return a.Push(walStart, payload)
-		}, nil)
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
+			replicate(t, uri, way.slot, "-c logical_decoding_work_mem=64kB", options, until, func(walStart decoder.LSN, payload []byte) error {
+				if payload[0] == 'S' {
+					segments++
+				}
+				return a.Push(walStart, payload)
+			}, func() decoder.LSN {
+				start = max(until, h.end)
+				return start
+			})
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if (segments > 0) != (way.streaming != decoder.StreamingOff) {
 			t.Errorf("%s: %d segments were streamed", way.slot, segments)
@@ -146,7 +165,12 @@ func randomScript(r *rand.Rand, steps int) string {
 		}
 		switch n := r.IntN(100); {
 		case n < 1:
+			// Rolled back, that is what a server does not always tell.
+			next++
+			do(s, "SAVEPOINT wide")
+			do(s, "INSERT INTO %s (id) VALUES (%d)", s.name, next*1000)
 			do(s, "INSERT INTO wide VALUES (repeat('x', 9000000))")
+			do(s, "%s wide", []string{"ROLLBACK TO", "RELEASE"}[r.IntN(2)])
 		case n < 35:
 			next++
 			do(s, "INSERT INTO %s (id, filler) SELECT %d + i, repeat('x', %d) FROM generate_series(1, %d) i", s.name, next*1000, r.IntN(1500), 1+r.IntN(40))
