@@ -156,7 +156,10 @@ func (w *worker) whole(ctx context.Context, p *part, progress func()) error {
 		if err != nil {
 			return err
 		}
-		if result, err = w.move(ctx, p, frozen, progress); err != nil {
+		if result, err = w.move(ctx, p, frozen, progress); stateOf(err) == undefinedTable && !errors.Is(err, errTarget) {
+			return errors.Mark(err, ErrMoved)
+		}
+		if err != nil {
 			return err
 		}
 		if err := w.unmoved(ctx, p.table); err != nil {
@@ -286,9 +289,6 @@ func (w *worker) move(ctx context.Context, p *part, frozen bool, progress func()
 		progress()
 	})
 	result.Rows, result.Elapsed = written, time.Since(began)
-	if stateOf(err) == undefinedTable && !errors.Is(err, errTarget) {
-		err = errors.Mark(err, ErrMoved)
-	}
 	if err == nil && read != written {
 		err = errors.Newf("the source sent %d rows, the target took %d", read, written)
 		err = errors.WithHint(err, "A trigger or rule on the target table swallows rows: disable it for the copy.")

@@ -62,25 +62,33 @@ func TestEndToEnd_StoppedInTheCopy(t *testing.T) {
 // comes from another one, and what was dropped is not missed.
 func TestEndToEnd_RewrittenBeforeItIsCopied(t *testing.T) {
 	t.Parallel()
-	p := simplePair(t, numbers, `CREATE TABLE altered (id int PRIMARY KEY, v text); INSERT INTO altered SELECT i, 'early' FROM generate_series(1, 500) i`,
-		`CREATE TABLE dropped (id int PRIMARY KEY); CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small VALUES (1)`)
-	m := start(t, p.args("migrate", "-j", "1", "--max-replication-lag", "0")...)
-	release := p.hold(t, m, "numbers")
-	pgtest.Eventually(t, "the first table waits for the lock", func() bool {
-		return m.running() && pgtest.Query(t, p.target, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'numbers'::regclass`)[0][0] != "0"
+	const tables = `CREATE TABLE numbers (id bigint PRIMARY KEY, note text); CREATE TABLE altered (id int PRIMARY KEY, v text);
+		CREATE TABLE dropped (id int PRIMARY KEY); CREATE TABLE small (id int PRIMARY KEY)`
+	p := simplePair(t, tables, `INSERT INTO numbers SELECT i, repeat('x', 100) FROM generate_series(1, 10000) i;
+		INSERT INTO altered SELECT i, 'early' FROM generate_series(1, 500) i; INSERT INTO small VALUES (1)`)
+	pgtest.Exec(t, p.target, tables)
+	locker := pgtest.Connect(t, p.target)
+	if _, err := locker.Exec(t.Context(), `BEGIN; LOCK TABLE numbers IN SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, p.args("migrate", "--no-schema", "-j", "1", "--max-replication-lag", "0")...)
+	pgtest.Eventually(t, "the largest table waits for the lock", func() bool {
+		return m.running() && pgtest.Query(t, p.target, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'COPY "public"."numbers"%'`)[0][0] != "0"
 	})
 	pgtest.Exec(t, p.source, `UPDATE altered SET v = 'later' WHERE id % 2 = 0`, `ALTER TABLE altered ALTER v TYPE varchar(9)`,
 		`DELETE FROM altered WHERE id % 3 = 0`, `DROP TABLE dropped`)
-	release()
+	if err := locker.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	m.wait(0)
-	if got := m.Stderr.String(); !strings.Contains(got, "altered: the table was rewritten on the source") {
+	if got := m.Stderr.String(); !strings.Contains(got, "the rest is copied from a new snapshot") {
 		t.Errorf("it says:\n%s", got)
 	}
 	if n := pgtest.Query(t, p.target, `SELECT count(DISTINCT watermark) FROM walferry."table" WHERE name IN ('numbers', 'small')`)[0][0]; n != "1" {
 		t.Errorf("the other tables were copied from %s snapshots", n)
 	}
 	pgtest.Exec(t, p.target, `DROP TABLE dropped`)
-	run(t, 0, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
+	run(t, 0, p.args("migrate", "--no-schema", "--max-replication-lag", "0", "--stop-replication")...)
 	pgtest.Compare(t, p.source, p.target, rowdiff.Options{Sequences: true})
 }
 
