@@ -1,7 +1,6 @@
 package applier
 
 import (
-	"context"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -17,10 +16,11 @@ var ErrFenced = errors.New("taken over by another instance")
 // Checkpointer records progress on the target. Every lane calls it in a goroutine of
 // its own, with its own connection.
 type Checkpointer interface {
-	// Save records, on conn and in its open transaction, that everything of the lane
-	// c.Lane up to c.EndLSN is contained. It must neither commit nor roll back. It fails with
-	// ErrFenced when another instance took over.
-	Save(ctx context.Context, conn *pgx.Conn, c Checkpoint) error
+	// Save queues what records, in the transaction that is open then, that everything of the
+	// lane c.Lane up to c.EndLSN is contained. COMMIT follows in the same round trip: what
+	// is queued must neither commit nor roll back, and where another instance took over
+	// it must fail on the target, and the batch with it with ErrFenced.
+	Save(batch *pgx.Batch, c Checkpoint)
 }
 
 // Checkpoint is what a target transaction contains of the source.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/decoder"
 )
@@ -53,38 +54,40 @@ func (d *durability) open(ctx context.Context, conn *pgx.Conn) error {
 	return errors.Wrap(err, "set synchronous_commit on the target")
 }
 
-// commit ends the transaction that contains the source up to end. When wait is
-// false it may not be durable yet.
-func (d *durability) commit(ctx context.Context, conn *pgx.Conn, end decoder.LSN, wait bool) error {
-	sql := "COMMIT"
-	switch {
-	case d.asynchronous && wait:
-		sql = "SET LOCAL synchronous_commit = " + d.synchronous + "; COMMIT"
-	case d.asynchronous:
-		sql = "COMMIT; " + flushedSQL
+// commit queues the end of the transaction that contains the source up to end. When
+// wait is false it may not be durable yet.
+func (d *durability) commit(batch *pgx.Batch, end decoder.LSN, wait bool) {
+	if d.asynchronous && wait {
+		batch.Queue("SET LOCAL synchronous_commit = " + d.synchronous)
 	}
-	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
-	if err != nil {
-		return err
-	}
-	for _, r := range results {
-		if r.CommandTag.String() == "ROLLBACK" {
+	batch.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() == "ROLLBACK" {
 			return errors.New("the target answered COMMIT with ROLLBACK")
 		}
-	}
-	if !d.asynchronous || wait {
-		// What was committed before is flushed with it.
-		d.waiting, d.durable = d.waiting[:0], end
+		if !d.asynchronous || wait {
+			// What was committed before is flushed with it.
+			d.waiting, d.durable = d.waiting[:0], end
+		}
 		return nil
+	})
+	if !d.asynchronous || wait {
+		return
 	}
-	row := results[len(results)-1].Rows[0]
-	var inserted, flushed decoder.LSN
-	if err := errors.CombineErrors(inserted.Scan(row[0]), flushed.Scan(row[1])); err != nil {
-		return errors.Wrap(err, "read the position of the target's log")
-	}
-	d.waiting = append(d.waiting, commitPoint{end: end, position: inserted})
-	d.flushed(flushed)
-	return nil
+	batch.Queue(flushedSQL).QueryRow(func(row pgx.Row) error {
+		inserted, flushed, err := positions(row)
+		if err != nil {
+			return err
+		}
+		d.waiting = append(d.waiting, commitPoint{end: end, position: inserted})
+		d.flushed(flushed)
+		return nil
+	})
+}
+
+// positions reads the answer to flushedSQL.
+func positions(row pgx.Row) (inserted, flushed decoder.LSN, err error) {
+	err = row.Scan(&inserted, &flushed)
+	return inserted, flushed, errors.Wrap(err, "read the position of the target's log")
 }
 
 // poll asks how far the target has flushed.
@@ -92,9 +95,9 @@ func (d *durability) poll(ctx context.Context, conn *pgx.Conn) error {
 	if len(d.waiting) == 0 {
 		return nil
 	}
-	var inserted, flushed decoder.LSN
-	if err := conn.QueryRow(ctx, flushedSQL).Scan(&inserted, &flushed); err != nil {
-		return errors.Wrap(err, "read the position of the target's log")
+	_, flushed, err := positions(conn.QueryRow(ctx, flushedSQL))
+	if err != nil {
+		return err
 	}
 	d.flushed(flushed)
 	return nil

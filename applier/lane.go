@@ -67,7 +67,7 @@ type lane struct {
 // statistics, and a plan is kept for long: it must not be a scan of the whole table
 // because the table was small. Without a fitting index a scan is taken all the same.
 const tuning = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-	SET enable_material = off; SET jit = off; SET temp_buffers = '32MB'`
+	SET enable_material = off; SET jit = off`
 
 func openLane(ctx context.Context, number int, options *Options, routes *routes, few int) (*lane, error) {
 	conn, err := options.Connect(ctx)
@@ -269,21 +269,28 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 			m.Updates, m.Deletes = 0, 0
 		}
 	}
-	l.begin()
-	if err := l.exec(ctx, ""); err != nil {
-		return errors.Wrap(err, "begin a transaction on the target")
+	// Checkpoint and COMMIT are one round trip; so is all of a transaction without rows.
+	batch := &pgx.Batch{}
+	if l.open {
+		if err := l.exec(ctx, ""); err != nil {
+			return errors.Wrap(err, "end a part of the transaction on the target")
+		}
+	} else {
+		l.begin()
+		for _, sql := range l.before {
+			batch.Queue(sql)
+		}
+		l.before = l.before[:0]
 	}
 	failpoint.Hit("apply: before the checkpoint")
-	if err := l.options.Checkpoint.Save(ctx, l.conn, c); err != nil {
-		return errors.Wrapf(err, "save the checkpoint at %s", errors.Safe(c.EndLSN))
-	}
-	failpoint.Hit("apply: before COMMIT")
-	if err := l.durability.commit(ctx, l.conn, c.EndLSN, wait); err != nil {
+	l.options.Checkpoint.Save(batch, c)
+	l.durability.commit(batch, c.EndLSN, wait)
+	if err := l.conn.SendBatch(ctx, batch).Close(); err != nil {
 		var pgErr *pgconn.PgError
 		if errors.As(err, &pgErr) {
 			err = withoutValues(err, pgErr)
 		}
-		return errors.Wrapf(err, "commit what the source committed up to %s", errors.Safe(c.CommitLSN))
+		return errors.Wrapf(err, "commit what the source committed up to %s, with the checkpoint at %s", errors.Safe(c.CommitLSN), errors.Safe(c.EndLSN))
 	}
 	failpoint.Hit("apply: committed")
 	l.open, l.savepoint = false, false

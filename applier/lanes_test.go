@@ -26,11 +26,11 @@ type killing struct {
 	kill context.CancelCauseFunc
 }
 
-func (k killing) Save(ctx context.Context, conn *pgx.Conn, c applier.Checkpoint) error {
+func (k killing) Save(batch *pgx.Batch, c applier.Checkpoint) {
+	k.checkpoint.Save(batch, c)
 	if k.left.Add(-1) == 0 {
-		defer k.kill(errors.New("killed"))
+		k.kill(errors.New("killed"))
 	}
-	return k.checkpoint.Save(ctx, conn, c)
 }
 
 // TestApplier_KilledBetweenLanes kills runs while some lanes have committed what

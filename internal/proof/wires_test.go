@@ -1,6 +1,8 @@
 package proof_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -65,8 +67,14 @@ func (r *run) terminate(uri string) {
 		AND application_name <> 'walferry/workload' AND datname = current_database()`)
 }
 
+// commitStatement is what pgx calls the statement COMMIT once it has prepared it: by its hash.
+var commitStatement = func() string {
+	sum := sha256.Sum256([]byte("COMMIT"))
+	return "stmtcache_" + hex.EncodeToString(sum[:24])
+}()
+
 func isCommit(m wire.Message) bool {
-	return m.FromClient && (m.Kind == 'Q' || m.Kind == 'P') && strings.Contains(string(m.Head), "COMMIT")
+	return m.FromClient && (m.Kind == 'Q' && strings.Contains(string(m.Head), "COMMIT") || m.Kind == 'B' && strings.Contains(string(m.Head), commitStatement))
 }
 
 func isData(fromClient bool) func(wire.Message) bool {

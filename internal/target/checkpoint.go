@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/applier"
 )
@@ -69,33 +70,40 @@ type Checkpointer struct {
 
 var _ applier.Checkpointer = Checkpointer{}
 
+// saveSQL fails where there is nothing to update: the COMMIT that follows it in the
+// same round trip must not be reached then.
+const saveSQL = `
+	WITH saved AS (
+		UPDATE walferry.checkpoint
+		SET lsn = $4::text::pg_lsn, commit_lsn = greatest(commit_lsn, $5::text::pg_lsn), commit_time = coalesce($6, commit_time),
+		    transactions = transactions + $7, changes = changes + $8
+		WHERE migration = $1 AND lane = $2 AND epoch = $3
+		RETURNING 1)
+	SELECT 1 / pg_catalog.count(*) FROM saved`
+
+// divisionByZero is the SQLSTATE of saveSQL's failure.
+const divisionByZero = "22012"
+
 // Save implements [applier.Checkpointer].
-func (c Checkpointer) Save(ctx context.Context, conn *pgx.Conn, p applier.Checkpoint) error {
+func (c Checkpointer) Save(batch *pgx.Batch, p applier.Checkpoint) {
 	var at *time.Time
 	if !p.CommitTime.IsZero() {
 		at = &p.CommitTime
 	}
-	tag, err := conn.Exec(ctx, `
-		UPDATE walferry.checkpoint
-		SET lsn = $4::text::pg_lsn, commit_lsn = greatest(commit_lsn, $5::text::pg_lsn), commit_time = coalesce($6, commit_time),
-		    transactions = transactions + $7, changes = changes + $8
-		WHERE migration = $1 AND lane = $2 AND epoch = $3`,
-		c.Migration, p.Lane, c.Epoch, p.EndLSN.String(), p.CommitLSN.String(), at, p.Transactions, p.Changes)
-	if err != nil {
+	batch.Queue(saveSQL, c.Migration, p.Lane, c.Epoch, p.EndLSN.String(), p.CommitLSN.String(), at, p.Transactions, p.Changes).
+		Fn = func(results pgx.BatchResults) error {
+		_, err := results.Exec()
+		var pgErr *pgconn.PgError
+		if errors.As(err, &pgErr) && pgErr.Code == divisionByZero {
+			err = errors.Newf("migration %q was taken over by another instance of walferry", c.Migration)
+			return errors.Mark(err, applier.ErrFenced)
+		}
 		return errors.Wrapf(err, "write the checkpoint %s", errors.Safe(p.EndLSN))
 	}
-	if tag.RowsAffected() != 1 {
-		err := errors.Newf("migration %q was taken over by another instance of walferry", c.Migration)
-		return errors.Mark(err, applier.ErrFenced)
-	}
 	for _, m := range p.Missed {
-		_, err := conn.Exec(ctx, `
+		batch.Queue(`
 			UPDATE walferry."table" SET missed_updates = missed_updates + $4, missed_deletes = missed_deletes + $5
 			WHERE migration = $1 AND namespace = $2 AND name = $3`,
 			c.Migration, m.Namespace, m.Name, m.Updates, m.Deletes)
-		if err != nil {
-			return errors.Wrapf(err, "count missed rows of %s.%s", m.Namespace, m.Name)
-		}
 	}
-	return nil
 }

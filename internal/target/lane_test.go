@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/internal/pgtest"
@@ -70,8 +71,8 @@ func TestSetLanes(t *testing.T) {
 			t.Fatal(err)
 		}
 		for lane := range n {
-			save := applier.Checkpoint{Lane: lane, EndLSN: pglogrepl.LSN(100 + n), Transactions: 1, Changes: 2}
-			if err := (target.Checkpointer{Migration: m.Name, Epoch: epoch}).Save(t.Context(), conn, save); err != nil {
+			reached := applier.Checkpoint{Lane: lane, EndLSN: pglogrepl.LSN(100 + n), Transactions: 1, Changes: 2}
+			if err := save(t, conn, target.Checkpointer{Migration: m.Name, Epoch: epoch}, reached); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -92,7 +93,15 @@ func TestSetLanes(t *testing.T) {
 		t.Errorf("a replaced run: %v", err)
 	}
 	beyond := applier.Checkpoint{Lane: 1, EndLSN: 500}
-	if err := (target.Checkpointer{Migration: m.Name, Epoch: epoch}).Save(t.Context(), conn, beyond); !errors.Is(err, applier.ErrFenced) {
+	if err := save(t, conn, target.Checkpointer{Migration: m.Name, Epoch: epoch}, beyond); !errors.Is(err, applier.ErrFenced) {
 		t.Errorf("a lane that there is not: %v", err)
 	}
+}
+
+// save saves a checkpoint.
+func save(t *testing.T, conn *pgx.Conn, c target.Checkpointer, reached applier.Checkpoint) error {
+	t.Helper()
+	batch := &pgx.Batch{}
+	c.Save(batch, reached)
+	return conn.SendBatch(t.Context(), batch).Close()
 }

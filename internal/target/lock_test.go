@@ -50,14 +50,14 @@ func TestBeginEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale := target.Checkpointer{Migration: m.Name, Epoch: epoch}
-	if err := stale.Save(t.Context(), old, applier.Checkpoint{EndLSN: 200}); err != nil {
+	if err := save(t, old, stale, applier.Checkpoint{EndLSN: 200}); err != nil {
 		t.Fatal(err)
 	}
 	newer, err := target.BeginEpoch(t.Context(), taking, m.Name, "migrate", "somebody")
 	if err != nil || newer <= epoch {
 		t.Fatalf("epoch %d after %d, %v", newer, epoch, err)
 	}
-	if err := stale.Save(t.Context(), old, applier.Checkpoint{EndLSN: 300}); !errors.Is(err, applier.ErrFenced) {
+	if err := save(t, old, stale, applier.Checkpoint{EndLSN: 300}); !errors.Is(err, applier.ErrFenced) {
 		t.Errorf("the replaced run: %v", err)
 	}
 	c, err := target.LoadCheckpoint(t.Context(), taking, m.Name)
