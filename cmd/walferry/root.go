@@ -158,6 +158,14 @@ func parseConninfo(side, flag, text string) (*conninfo.Info, error) {
 	return conninfo.Parse(side, text)
 }
 
+// withoutStack lets an error be logged as its message: slog's text has its stack, too.
+func withoutStack(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		return slog.String(a.Key, err.Error())
+	}
+	return a
+}
+
 // logger writes messages above the progress display.
 func (a *app) logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
@@ -167,7 +175,7 @@ func (a *app) logger(w io.Writer) (*slog.Logger, error) {
 	if a.quiet {
 		level = max(level, slog.LevelWarn)
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: withoutStack}
 	switch a.logFormat {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, o)), nil

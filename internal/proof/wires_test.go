@@ -63,9 +63,11 @@ func (r *run) cutAt(p *wire.Proxy, fate wire.Fate, chosen func(wire.Message) boo
 
 func (r *run) terminate(uri string) {
 	r.Helper()
-	pgtest.Exec(r.T, uri, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'walferry%'
-		AND application_name <> 'walferry/workload' AND datname = current_database()`)
+	pgtest.Exec(r.T, uri, terminateSQL)
 }
+
+const terminateSQL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'walferry%'
+	AND application_name <> 'walferry/workload' AND datname = current_database()`
 
 // commitStatement is what pgx calls the statement COMMIT once it has prepared it: by its hash.
 var commitStatement = func() string {
@@ -153,9 +155,11 @@ var disasters = map[string]func(*run){
 // exhaust takes all connections of a server for a while.
 func (r *run) exhaust(uri string) {
 	r.Helper()
-	var taken []*pgx.Conn
+	taken := []*pgx.Conn{pgtest.Connect(r.T, uri)} // before walferry can have the last one
 	for {
-		r.terminate(uri)
+		if _, err := taken[0].Exec(r.Context(), terminateSQL); err != nil {
+			r.Fatal(err)
+		}
 		conn, err := pgx.Connect(r.Context(), uri)
 		if err != nil {
 			break // it was the last one
