@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/walferry/walferry/decoder"
-	"github.com/walferry/walferry/internal/failpoint"
 )
 
 // rowWriter writes changes one by one.
@@ -31,21 +30,6 @@ func (l *lane) writeRows(ctx context.Context, b *batch, order []int32) error {
 		return l.explain(failed.error, b, failed.tag)
 	}
 	return err
-}
-
-// writeTruncate writes a TRUNCATE.
-func (l *lane) writeTruncate(ctx context.Context, b *batch, index int, commitLSN decoder.LSN) error {
-	sql := l.truncateSQL(b, index, commitLSN)
-	if sql == "" {
-		return nil
-	}
-	count(&l.pending, decoder.Truncate)
-	failpoint.Hit("apply: before TRUNCATE")
-	if err := l.exec(ctx, sql); err != nil {
-		return l.explain(err, b, index)
-	}
-	failpoint.Hit("apply: truncated")
-	return nil
 }
 
 // writeNet writes net changes one by one.
