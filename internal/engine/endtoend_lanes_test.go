@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -113,4 +114,44 @@ func TestEndToEnd_StreamInLanes(t *testing.T) {
 	if got := pgtest.Query(t, p.target, `SELECT count(DISTINCT lane) FROM walferry."table" WHERE name IN ('a', 'b', 'd')`)[0][0]; got != "1" {
 		t.Errorf("tables that refer to each other are in %s lanes", got)
 	}
+}
+
+// TestEndToEnd_LaneCommitsLate has a lane whose COMMIT is under way while another one
+// ends the stream, and happens after that.
+func TestEndToEnd_LaneCommitsLate(t *testing.T) {
+	t.Parallel()
+	p := streamPair(t, `CREATE TABLE late (n int); CREATE TABLE split (id int PRIMARY KEY)`)
+	args := p.args("stream", "--slot", p.slot(t), "--publication", "pub", "--apply-jobs", "2")
+	run(t, 0, append(args, "--endpos", p.lsn(t))...)
+	// Not even a cancelled COMMIT is cancelled.
+	pgtest.Exec(t, p.target, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			LOOP BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NULL; EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
+		CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait();
+		ALTER TABLE late ENABLE ALWAYS TRIGGER wait`)
+	holder := pgtest.Connect(t, p.target)
+	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_lock(42)"); err != nil {
+		t.Fatal(err)
+	}
+	m := start(t, args...)
+	pgtest.Exec(t, p.source, "INSERT INTO late VALUES (1)")
+	waits := func(kind string) bool {
+		return p.ask(t, `SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = '`+kind+`' AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())`) != "0"
+	}
+	pgtest.Eventually(t, "the lane commits", func() bool { return waits("advisory") })
+	// Keys of all remainders: some row moves to the other lane.
+	pgtest.Exec(t, p.source, "INSERT INTO split SELECT generate_series(1, 20)", "UPDATE split SET id = id + 100")
+	pgtest.Eventually(t, "somebody waits for the lane", func() bool { return waits("transactionid") })
+	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_unlock(42)"); err != nil {
+		t.Fatal(err)
+	}
+	end := p.lsn(t)
+	pgtest.Eventually(t, "all is applied", func() bool {
+		return !m.running() || p.ask(t, "SELECT min(lsn) >= '"+end+"' FROM walferry.checkpoint") == "t"
+	})
+	if !strings.Contains(m.Stderr.String(), "a table goes to one lane") {
+		t.Error("nothing ended the stream: nothing was tested")
+	}
+	m.signal(syscall.SIGTERM)
+	m.wait(3)
+	pgtest.Compare(t, p.source, p.target)
 }

@@ -63,6 +63,10 @@ func (e *engine) streamPart(ctx context.Context) (again bool, err error) {
 		return err == nil && meet != 0, err
 	}
 	e.o.Logger.InfoContext(ctx, "a table goes to one lane", "table", unsplit.Namespace+"."+unsplit.Name, "reason", unsplit.Reason)
+	// Another lane may have been about to commit: its checkpoint is to be read after that.
+	if err := target.NextEpoch(ctx, e.dst, e.m); err != nil {
+		return false, err
+	}
 	if err := target.KeepInOneLane(ctx, e.dst, e.m.Name, unsplit.Namespace, unsplit.Name, unsplit.Reason); err != nil {
 		return false, err
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/walferry/walferry/applier"
 )
 
 // Phase is how far a migration has come.
@@ -141,10 +143,34 @@ func BeginEpoch(ctx context.Context, conn *pgx.Conn, name, command, by string) (
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE walferry.checkpoint SET epoch = $2 WHERE migration = $1`, name, epoch)
-		return err
+		return fenceCheckpoints(ctx, tx, name, epoch)
 	})
 	return epoch, errors.Wrapf(err, "take over migration %q on the target", name)
+}
+
+// NextEpoch does so within one instance, where connections were given up with a COMMIT
+// under way that may yet happen.
+func NextEpoch(ctx context.Context, conn *pgx.Conn, m *Migration) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE walferry.migration SET epoch = epoch + 1 WHERE name = $1 AND epoch = $2`, m.Name, m.Epoch)
+		if err == nil && tag.RowsAffected() != 1 {
+			err = errors.Mark(errors.Newf("migration %q was taken over by another instance of walferry", m.Name), applier.ErrFenced)
+		}
+		if err != nil {
+			return err
+		}
+		return fenceCheckpoints(ctx, tx, m.Name, m.Epoch+1)
+	})
+	if err != nil {
+		return errors.Wrap(err, "wait for what is under way on the target")
+	}
+	m.Epoch++
+	return nil
+}
+
+func fenceCheckpoints(ctx context.Context, tx pgx.Tx, name string, epoch int64) error {
+	_, err := tx.Exec(ctx, `UPDATE walferry.checkpoint SET epoch = $2 WHERE migration = $1`, name, epoch)
+	return err
 }
 
 // Restart forgets, in one transaction, the tables and the checkpoint of a
