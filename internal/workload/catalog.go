@@ -40,6 +40,7 @@ func (c *column) writable() bool { return c.Generated == "" && c.Identity != "a"
 
 type uniqueIndex struct {
 	Primary    bool
+	Partial    bool
 	Deferrable bool
 	Columns    []int16 // 0 is an expression
 }
@@ -73,6 +74,22 @@ func (t *table) column(number int16) *column {
 		return nil
 	}
 	return t.Columns[i]
+}
+
+// key returns the columns by which a row is known; nil when there is no such index.
+func (t *table) key() []*column {
+	for _, u := range t.Unique {
+		var key []*column
+		for _, number := range u.Columns {
+			if c := t.column(number); c != nil && c.NotNull && !u.Partial {
+				key = append(key, c)
+			}
+		}
+		if len(key) > 0 && len(key) == len(u.Columns) {
+			return key
+		}
+	}
+	return nil
 }
 
 // deferrable reports whether a unique constraint may be checked late; then

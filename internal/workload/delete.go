@@ -10,8 +10,11 @@ func (s *session) delete(ctx context.Context, t *table, n int) (bool, error) {
 		return false, nil
 	}
 	// Inserts are more frequent, but a large transaction must not empty a table.
-	return true, s.exec(ctx, &s.g.n.deletes,
-		fmt.Sprintf("DELETE FROM %s WHERE %s", t.only, t.chosen(min(s.fewOr(n), 40))))
+	rows, ok, err := s.chosen(ctx, t, min(s.fewOr(n), 40))
+	if !ok || err != nil {
+		return false, err
+	}
+	return true, s.exec(ctx, &s.g.n.deletes, fmt.Sprintf("DELETE FROM %s WHERE %s", t.only, rows))
 }
 
 // truncate empties one table, a table and those that refer to it, or two tables.

@@ -69,6 +69,11 @@ func (s *session) copyIn(ctx context.Context, t *table, n int) (bool, error) {
 		text.WriteByte('\n')
 	}
 	sql := fmt.Sprintf("COPY %s (%s) FROM STDIN", t.sql, names(columns))
+	if s.turn != nil {
+		if err := s.turn(Step{Session: s.number, SQL: sql, Data: text.String()}); err != nil {
+			return false, err
+		}
+	}
 	tag, err := s.conn.PgConn().CopyFrom(ctx, strings.NewReader(text.String()), sql)
 	if err != nil {
 		return false, statementError(err, sql)

@@ -15,13 +15,48 @@ func (t *table) sample() string {
 }
 
 // chosen is the condition for at most n rows chosen at random. In a partitioned
-// table the same place of several partitions counts as one.
-func (t *table) chosen(n int) string {
+// table the same place of several partitions counts as one. What is recorded must name
+// the rows by their values; it is false then when there is none.
+func (s *session) chosen(ctx context.Context, t *table, n int) (condition string, ok bool, err error) {
+	if s.turn != nil {
+		return s.named(ctx, t, n)
+	}
 	from := t.sample()
 	if n > 20 {
 		from = t.only
 	}
-	return fmt.Sprintf("ctid = ANY (ARRAY(SELECT ctid FROM %s ORDER BY random() LIMIT %d))", from, n)
+	return fmt.Sprintf("ctid = ANY (ARRAY(SELECT ctid FROM %s ORDER BY random() LIMIT %d))", from, n), true, nil
+}
+
+// named chooses rows by their key or, where there is none, by the hash of the whole row,
+// which means all equal ones.
+func (s *session) named(ctx context.Context, t *table, n int) (condition string, ok bool, err error) {
+	var of []string
+	if key := t.key(); key == nil {
+		of = []string{"pg_catalog.md5((" + t.sql + ".*)::text)"}
+	} else {
+		for _, c := range key {
+			of = append(of, names([]*column{c}))
+		}
+	}
+	texts := make([]string, len(of))
+	for i := range of {
+		texts[i] = of[i] + "::text"
+	}
+	sql := fmt.Sprintf("SELECT ARRAY[%s] FROM %s ORDER BY random() LIMIT %d", strings.Join(texts, ", "), t.only, n)
+	rows, err := s.texts(ctx, sql)
+	if err != nil || len(rows) == 0 {
+		return "", false, err
+	}
+	tuples := make([]string, len(rows))
+	for i, r := range rows {
+		literals := make([]string, len(r))
+		for j := range r {
+			literals[j] = literal(r[j])
+		}
+		tuples[i] = "(" + strings.Join(literals, ", ") + ")"
+	}
+	return "(" + strings.Join(of, ", ") + ") IN (" + strings.Join(tuples, ", ") + ")", true, nil
 }
 
 // fewOr returns the number of rows for a statement that was asked for rows.
@@ -48,6 +83,11 @@ func (s *session) existing(ctx context.Context, t *table, numbers []int16, n int
 	}
 	sql := fmt.Sprintf("SELECT ARRAY[%s] FROM %s WHERE %s ORDER BY random() LIMIT %d",
 		strings.Join(texts, ", "), t.sample(), strings.Join(given, " AND "), n)
+	return s.texts(ctx, sql)
+}
+
+// texts reads rows of one array each.
+func (s *session) texts(ctx context.Context, sql string) ([][]string, error) {
 	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
 		return nil, statementError(err, sql)

@@ -20,6 +20,9 @@ type session struct {
 	conn    *pgx.Conn
 	number  int
 	done    int // transactions, for large ones and names
+
+	// turn, if set, waits until it is the session's turn to run a statement; see [Generator.Record].
+	turn func(Step) error
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -56,6 +59,9 @@ func (s *session) connect(ctx context.Context) error {
 		s.g.o.Logger.InfoContext(ctx, "workload lost its connection")
 	}
 	conn, err := reopen(ctx, s.g.uri)
+	if err == nil && s.turn != nil {
+		_, err = conn.Exec(ctx, oneAtATime)
+	}
 	if err != nil {
 		return err
 	}
@@ -96,11 +102,11 @@ func (s *session) tolerate(ctx context.Context, err error) error {
 	case unexpected:
 		return err
 	}
-	_, err = s.conn.Exec(ctx, "ROLLBACK")
+	err = s.exec(ctx, nil, "ROLLBACK")
 	if s.conn.IsClosed() {
 		return nil
 	}
-	return errors.Wrap(err, "roll back")
+	return err
 }
 
 // errorClass is what a session does about an error.
@@ -129,6 +135,11 @@ func class(err error) errorClass {
 
 // exec runs one statement, counts it, and names it in the error.
 func (s *session) exec(ctx context.Context, n *atomic.Int64, sql string) error {
+	if s.turn != nil {
+		if err := s.turn(Step{Session: s.number, SQL: sql}); err != nil {
+			return err
+		}
+	}
 	tag, err := s.conn.Exec(ctx, sql)
 	if err != nil {
 		return statementError(err, sql)

@@ -3,8 +3,10 @@
 SELECT jsonb_build_object(
     'OID', c.oid::int8, 'Schema', n.nspname, 'Name', c.relname, 'Partitioned', c.relkind = 'p',
     'Identity', CASE c.relreplident
-        WHEN 'f' THEN true
-        WHEN 'd' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+        -- From 18 on, the old row may not hold a column that is not published.
+        WHEN 'f' THEN current_setting('server_version_num')::int < 180000
+            OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '')
+        WHEN 'd' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate)
         WHEN 'i' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
         ELSE false END,
     'Columns', coalesce((
@@ -18,8 +20,8 @@ SELECT jsonb_build_object(
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]'),
     -- Of indexes on expressions only the columns are told; partial ones are like the others.
     'Unique', coalesce((
-        SELECT jsonb_agg(jsonb_build_object('Primary', i.indisprimary, 'Deferrable', NOT i.indimmediate,
-            'Columns', i.indkey::int2[]))
+        SELECT jsonb_agg(jsonb_build_object('Primary', i.indisprimary, 'Deferrable', NOT i.indimmediate, 'Partial', i.indpred IS NOT NULL,
+            'Columns', (i.indkey::int2[])[0:i.indnkeyatts - 1]))
         FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '[]'),
     'PartitionKey', (SELECT to_jsonb(p.partattrs::int2[]) FROM pg_partitioned_table p WHERE p.partrelid = c.oid),
     'ForeignKeys', coalesce((

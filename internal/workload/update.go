@@ -32,8 +32,12 @@ func (s *session) update(ctx context.Context, t *table, n int) (bool, error) {
 	if len(set) == 0 {
 		return false, nil
 	}
+	rows, ok, err := s.chosen(ctx, t, n)
+	if !ok || err != nil {
+		return false, err
+	}
 	return true, s.exec(ctx, &s.g.n.updates,
-		fmt.Sprintf("UPDATE %s SET %s WHERE %s", t.only, strings.Join(set, ", "), t.chosen(n)))
+		fmt.Sprintf("UPDATE %s SET %s WHERE %s", t.only, strings.Join(set, ", "), rows))
 }
 
 // newValue returns the SQL of a value for a column outside of unique indexes.
@@ -74,8 +78,12 @@ func (s *session) updateKey(ctx context.Context, t *table, _ int) (bool, error) 
 		}
 		value = &text
 	}
+	rows, ok, err := s.chosen(ctx, t, 1)
+	if !ok || err != nil {
+		return false, err
+	}
 	return true, s.exec(ctx, &s.g.n.keyUpdates,
-		fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.only, names([]*column{c}), literal(*value), t.chosen(1)))
+		fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.only, names([]*column{c}), literal(*value), rows))
 }
 
 // swap exchanges a unique value between two rows: in one statement where the
@@ -125,7 +133,11 @@ func (s *session) move(ctx context.Context, t *table, n int) (bool, error) {
 	if !t.Identity || len(columns) == 0 {
 		return false, nil
 	}
+	rows, ok, err := s.chosen(ctx, t, s.fewOr(n))
+	if !ok || err != nil {
+		return false, err
+	}
 	return true, s.exec(ctx, &s.g.n.moves, fmt.Sprintf(
 		"WITH moved AS (DELETE FROM %s WHERE %s RETURNING *) INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %[4]s FROM moved",
-		t.only, t.chosen(s.fewOr(n)), t.sql, names(columns)))
+		t.only, rows, t.sql, names(columns)))
 }
