@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"flag"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,20 +23,37 @@ var (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // built is walferry with its failpoints, and with the fault of -mutant.
-var built = sync.OnceValues(func() (string, error) {
+var built = sync.OnceValues(func() (string, error) { return build(*mutant) })
+
+// builtSmall has small batches too, which are written as sets whenever they can be.
+var builtSmall = sync.OnceValues(func() (string, error) { return build(*mutant, smallBatches...) })
+
+var smallBatches = []program.Replacement{
+	{File: "applier/options.go", Old: "defaultBatchBytes = 16 << 20", New: "defaultBatchBytes = 6000"},
+	{File: "applier/applier.go", Old: "few:      fewChanges", New: "few:      1"},
+}
+
+// build builds walferry with its failpoints, the fault of a mutant, and more changes.
+func build(mutant string, more ...program.Replacement) (string, error) {
 	dir, err := pgtest.TempDir()
 	if err != nil {
 		return "", err
 	}
-	b := program.Build{Tags: []string{"failpoint"}, Race: raceEnabled}
-	if *mutant != "" {
-		b.Replace = mutants[*mutant].replace
+	b := program.Build{Tags: []string{"failpoint"}, Race: raceEnabled, Replace: more}
+	if mutant != "" {
+		b.Replace = append(slices.Clone(more), mutants[mutant].replace...)
 	}
 	return b.In(dir)
-})
+}
 
 // walferry starts it; failpoint is what WALFERRY_FAILPOINT says, or empty.
 func walferry(tb testing.TB, failpoint string, args ...string) *program.Process {
+	tb.Helper()
+	return startProgram(tb, built, failpoint, args...)
+}
+
+// startProgram starts one of the programs that were built.
+func startProgram(tb testing.TB, built func() (string, error), failpoint string, args ...string) *program.Process {
 	tb.Helper()
 	path, err := built()
 	if err != nil {

@@ -63,17 +63,23 @@ var cloning sync.Mutex
 func (s *servers) scene(t *testing.T) scene {
 	t.Helper()
 	uri := s.source.Database(t)
-	name := pgtest.Query(t, uri, "SELECT current_database()")[0][0]
-	cloning.Lock()
-	defer cloning.Unlock()
-	// In place of the empty database that is dropped when the test ends.
-	pgtest.Exec(t, s.source.URI("postgres"), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)",
-		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", pgx.Identifier{name}.Sanitize(), s.template))
+	s.clone(t, uri, s.template)
 	made := scene{source: uri, target: s.target.Database(t), servers: s}
 	if s.tenants {
 		return made.tenancy(t)
 	}
 	return made
+}
+
+// clone makes an empty database of the source a copy of another one.
+func (s *servers) clone(t *testing.T, uri, template string) {
+	t.Helper()
+	name := pgtest.Query(t, uri, "SELECT current_database()")[0][0]
+	cloning.Lock()
+	defer cloning.Unlock()
+	// In place of the empty database, which is dropped when the test ends.
+	pgtest.Exec(t, s.source.URI("postgres"), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)",
+		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", pgx.Identifier{name}.Sanitize(), pgx.Identifier{template}.Sanitize()))
 }
 
 func (s scene) args(command string, more ...string) []string {
