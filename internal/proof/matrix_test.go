@@ -48,6 +48,31 @@ func placesInSource(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
+// TestMatrix_IsOfThisProgram fails when a place was added or removed after the document
+// was written.
+func TestMatrix_IsOfThisProgram(t *testing.T) {
+	text, err := os.ReadFile(matrixFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^\| (.+?) \|`).FindAllStringSubmatch(string(text), -1) {
+		listed[match[1]] = true
+	}
+	for _, name := range placesInSource(t) {
+		if !listed[name] {
+			t.Errorf("%s lacks the place %q", matrixFile, name)
+		}
+		delete(listed, name)
+	}
+	for name := range listed {
+		// These are named by the step or stage of the moment.
+		if name != "place" && !strings.HasPrefix(name, "cutover: ") && !strings.HasPrefix(name, "schema ") {
+			t.Errorf("%s has the place %q, the program has not", matrixFile, name)
+		}
+	}
+}
+
 // matrix gathers in which phase walferry was killed at each place of each scenario.
 // Safe for concurrent use.
 type matrix struct {
