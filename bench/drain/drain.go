@@ -29,6 +29,9 @@ func (b *bench) ways() []way {
 		{name: report.Native, applies: true, drain: drainNative},
 		{name: report.Walferry, applies: true, drain: drainWalferry},
 	}
+	if b.o.rtt > 0 && b.o.link != "target" {
+		ways = append(ways, way{name: report.Native + "+" + b.o.rtt.String(), applies: true, drain: drainNativeDelayed})
+	}
 	if b.o.rtt > 0 {
 		ways = append(ways, way{name: report.Walferry + "+" + b.o.rtt.String(), applies: true, drain: drainDelayed})
 	}

@@ -135,7 +135,7 @@ func milliseconds(since time.Time) float64 {
 }
 
 func keepSubscription(ctx context.Context, s *scene, slot string, while func(context.Context) error) (err error) {
-	conn, drop, err := s.subscribe(ctx, slot)
+	conn, drop, err := s.subscribe(ctx, slot, s.b.Source.URI(sourceDatabase))
 	if err != nil {
 		return err
 	}

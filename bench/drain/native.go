@@ -16,8 +16,19 @@ const subscription = "bench"
 
 // drainNative lets a subscription apply the backlog: from its ENABLE until the
 // slot says that all is durable on the target.
-func drainNative(ctx context.Context, s *scene, slot string) (sample report.Sample, err error) {
-	conn, drop, err := s.subscribe(ctx, slot)
+func drainNative(ctx context.Context, s *scene, slot string) (report.Sample, error) {
+	return s.runNative(ctx, slot, s.b.Source.URI(sourceDatabase))
+}
+
+// drainNativeDelayed is drainNative over a link to the source that is delayed as asked for.
+func drainNativeDelayed(ctx context.Context, s *scene, slot string) (report.Sample, error) {
+	return s.overDelayedLinks(ctx, func(ctx context.Context, source, _ string) (report.Sample, error) {
+		return s.runNative(ctx, slot, source)
+	})
+}
+
+func (s *scene) runNative(ctx context.Context, slot, source string) (sample report.Sample, err error) {
+	conn, drop, err := s.subscribe(ctx, slot, source)
 	if err != nil {
 		return sample, err
 	}
@@ -40,9 +51,9 @@ func drainNative(ctx context.Context, s *scene, slot string) (sample report.Samp
 	return sample, errors.Wrap(err, "wait for the subscription")
 }
 
-// subscribe creates a subscription that does nothing yet. The returned function
-// drops it and keeps the slot.
-func (s *scene) subscribe(ctx context.Context, slot string) (*pgx.Conn, func(context.Context) error, error) {
+// subscribe creates a subscription to source that does nothing yet. The returned
+// function drops it and keeps the slot.
+func (s *scene) subscribe(ctx context.Context, slot, source string) (*pgx.Conn, func(context.Context) error, error) {
 	conn, err := measure.Connect(ctx, s.b.Target.URI(drainDatabase))
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +63,7 @@ func (s *scene) subscribe(ctx context.Context, slot string) (*pgx.Conn, func(con
 		options += ", " + s.b.o.native
 	}
 	_, err = conn.Exec(ctx, fmt.Sprintf("CREATE SUBSCRIPTION %s CONNECTION '%s' PUBLICATION %s WITH (%s)",
-		subscription, s.b.Source.URI(sourceDatabase), publication, options))
+		subscription, source, publication, options))
 	if err != nil {
 		return nil, nil, errors.CombineErrors(errors.Wrap(err, "create the subscription"), conn.Close(ctx))
 	}

@@ -49,7 +49,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.walferry, "walferry", "", "program to measure (default: built from this module)")
 	f.StringVar(&extra, "walferry-args", "", "more arguments of walferry stream, separated by spaces")
 	f.StringVar(&o.native, "native-options", "", `more options of the subscription, such as "binary = true, streaming = parallel"`)
-	f.DurationVar(&o.rtt, "rtt", 0, "also drain by walferry over a link with this round trip")
+	f.DurationVar(&o.rtt, "rtt", 0, "also drain over a link with this round trip, by the subscription only if that is the source's")
 	f.StringVar(&o.link, "rtt-link", "target", "the link that is delayed: source, target, both")
 	f.IntVar(&o.window, "rtt-window", 4<<20, "bytes in flight on the delayed link")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this file")

@@ -33,7 +33,14 @@ func (s *scene) startWalferry(ctx context.Context, slot, source, target string, 
 }
 
 // drainDelayed is drainWalferry over links that are delayed as asked for.
-func drainDelayed(ctx context.Context, s *scene, slot string) (sample report.Sample, err error) {
+func drainDelayed(ctx context.Context, s *scene, slot string) (report.Sample, error) {
+	return s.overDelayedLinks(ctx, func(ctx context.Context, source, target string) (report.Sample, error) {
+		return s.runWalferry(ctx, slot, source, target)
+	})
+}
+
+// overDelayedLinks drains with links that are delayed as asked for.
+func (s *scene) overDelayedLinks(ctx context.Context, drain func(ctx context.Context, source, target string) (report.Sample, error)) (sample report.Sample, err error) {
 	source, target := s.b.Source.URI(sourceDatabase), s.b.Target.URI(drainDatabase)
 	ctx, cancel := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
@@ -64,5 +71,5 @@ func drainDelayed(ctx context.Context, s *scene, slot string) (sample report.Sam
 			return sample, err
 		}
 	}
-	return s.runWalferry(ctx, slot, source, target)
+	return drain(ctx, source, target)
 }
