@@ -115,7 +115,7 @@ func TestApplier_Errors(t *testing.T) {
 		{
 			name: "a unique violation names the row", schema: `CREATE TABLE a (id int PRIMARY KEY, v text)`,
 			target: `INSERT INTO a VALUES (7, 'stranger')`, during: `INSERT INTO a SELECT i FROM generate_series(1, 20) i`,
-			want: []string{"apply INSERT on public.a in the transaction that committed at ", "23505"}, detail: "id = '7'", hint: "repair the row",
+			want: []string{"apply INSERT to public.a on the target, in the transaction that committed at ", "23505"}, detail: "id = '7'", hint: "repair the row",
 		},
 		{
 			name: "a column that the target lacks", schema: `CREATE TABLE a (id int PRIMARY KEY, v varchar(7))`, target: `ALTER TABLE a DROP v`,
@@ -132,7 +132,7 @@ func TestApplier_Errors(t *testing.T) {
 		},
 		{
 			name: "a missing row when asked to stop", schema: `CREATE TABLE a (id int PRIMARY KEY, v int); INSERT INTO a VALUES (1), (2), (3)`, target: `DELETE FROM a WHERE id = 2`,
-			during: `UPDATE a SET v = 1`, stop: true, want: []string{"apply UPDATE on public.a", "the row is not on the target"}, detail: "id = '2'", hint: "--on-missing-row",
+			during: `UPDATE a SET v = 1`, stop: true, want: []string{"apply UPDATE to public.a", "the row is not on the target"}, detail: "id = '2'", hint: "--on-missing-row",
 		},
 		{
 			name: "a truncate that a foreign key of the target forbids", schema: `CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)`,
@@ -140,7 +140,7 @@ func TestApplier_Errors(t *testing.T) {
 		},
 		{
 			name: "a value that does not fit", schema: `CREATE TABLE a (id int PRIMARY KEY, v text)`, target: `ALTER TABLE a ALTER v TYPE int USING v::int`,
-			during: `INSERT INTO a VALUES (1, '1'), (2, 'confidential')`, want: []string{"apply INSERT on public.a", "22P02"}, detail: "confidential", hint: "the type that it has on the source",
+			during: `INSERT INTO a VALUES (1, '1'), (2, 'confidential')`, want: []string{"apply INSERT to public.a", "22P02"}, detail: "confidential", hint: "the type that it has on the source",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func (l *lane) explain(err error, b *batch, index int) error {
 		for _, r := range b.truncations[c.relation].relations {
 			names = append(names, l.current[r].relationName())
 		}
-		return errors.Wrapf(err, "apply TRUNCATE of %s in the transaction that committed at %s", strings.Join(names, ", "), lsn)
+		return errors.Wrapf(err, "apply TRUNCATE of %s on the target, in the transaction that committed at %s", strings.Join(names, ", "), lsn)
 	}
 	p := l.current[c.relation]
 	if detail := p.describe(b, c); detail != "" {
@@ -36,7 +36,7 @@ func (l *lane) explain(err error, b *batch, index int) error {
 			err = errors.WithHint(err, hint)
 		}
 	}
-	return errors.Wrapf(err, "apply %s on %s in the transaction that committed at %s", errors.Safe(verb(c.op)), p.relationName(), lsn)
+	return errors.Wrapf(err, "apply %s to %s on the target, in the transaction that committed at %s", errors.Safe(verb(c.op)), p.relationName(), lsn)
 }
 
 // quotes finds what a message quotes.

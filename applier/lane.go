@@ -290,7 +290,7 @@ func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 		if errors.As(err, &pgErr) {
 			err = withoutValues(err, pgErr)
 		}
-		return errors.Wrapf(err, "commit what the source committed up to %s, with the checkpoint at %s", errors.Safe(c.CommitLSN), errors.Safe(c.EndLSN))
+		return errors.Wrapf(err, "commit on the target what the source committed up to %s, with the checkpoint at %s", errors.Safe(c.CommitLSN), errors.Safe(c.EndLSN))
 	}
 	failpoint.Hit("apply: committed")
 	l.open, l.savepoint = false, false

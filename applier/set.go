@@ -39,7 +39,7 @@ func (l *lane) writeSet(ctx context.Context, b *batch, p *plan, part []int32) er
 	p.conflict.failed()
 	failpoint.Hit("apply: before a set is undone")
 	if !replayable(err) {
-		return errors.Wrapf(err, "apply %d changes to %s", errors.Safe(len(part)), p.relationName())
+		return errors.Wrapf(err, "apply %d changes to %s on the target", errors.Safe(len(part)), p.relationName())
 	}
 	l.options.Logger.DebugContext(ctx, "changes of a table are applied one by one", "table", p.relationName(), "reason", sqlState(err))
 	l.before = append(l.before[:0], "ROLLBACK TO SAVEPOINT walferry")
