@@ -35,17 +35,6 @@ func TestDatabase(t *testing.T) {
 	})
 }
 
-func TestWaitFlushed(t *testing.T) {
-	t.Parallel()
-	uri := pgtest.Server(t, 15).Database(t, "CREATE TABLE a (id int)")
-	pgtest.Query(t, uri, "SELECT pg_create_logical_replication_slot('wait_flushed', 'pgoutput')")
-	pgtest.Exec(t, uri, "INSERT INTO a VALUES (1)")
-	lsn := pgtest.CurrentLSN(t, uri)
-	pgtest.Exec(t, uri, "CHECKPOINT") // a slot is not advanced past what is on disk
-	pgtest.Query(t, uri, "SELECT pg_replication_slot_advance('wait_flushed', pg_current_wal_insert_lsn())")
-	pgtest.WaitFlushed(t, uri, "wait_flushed", lsn)
-}
-
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	source := pgtest.Server(t, 15).Database(t, "CREATE TABLE a (id int)", "INSERT INTO a VALUES (1)")
