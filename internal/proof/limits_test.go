@@ -44,7 +44,7 @@ var limits = []limit{
 	},
 	{
 		// One message holds the value, a batch holds it once more, and so does what is sent.
-		name: "value", bounded: 48_000_000, whole: 500_000_000, most: func(n int) int64 { return 5*int64(n) + 120*mib },
+		name: "value", bounded: 48_000_000, whole: 500_000_000, most: func(n int) int64 { return 6*int64(n) + 120*mib },
 		before: []string{`CREATE TABLE large (id int PRIMARY KEY, v text, n int)`, `INSERT INTO large VALUES (1, repeat('x', %d), 0)`},
 		during: []string{
 			`INSERT INTO large VALUES (2, repeat('y', %d), 0)`, `UPDATE large SET n = n + 1`,
@@ -63,12 +63,12 @@ var limits = []limit{
 		END LOOP; END $$`},
 	},
 	{
-		name: "rows", bounded: 400_000, whole: 10_000_000, most: atMost(200 * mib),
+		name: "rows", bounded: 400_000, whole: 10_000_000, most: atMost(256 * mib),
 		before: []string{`CREATE TABLE many (id int PRIMARY KEY, t text)`},
 		during: []string{`INSERT INTO many SELECT i, 'row ' || i FROM generate_series(1, %d) i`, `UPDATE many SET t = t || '!' WHERE id %% 4 = 0`},
 	},
 	{
-		name: "rows in lanes", bounded: 200_000, whole: 10_000_000, most: atMost(220 * mib), options: []string{"--apply-jobs", "2"},
+		name: "rows in lanes", bounded: 200_000, whole: 10_000_000, most: atMost(256 * mib), options: []string{"--apply-jobs", "2"},
 		before: []string{`CREATE TABLE many (id int PRIMARY KEY, t text)`, `CREATE TABLE others (LIKE many INCLUDING ALL)`},
 		during: []string{`BEGIN; INSERT INTO many SELECT i, 'row ' || i FROM generate_series(1, %[1]d / 2) i; INSERT INTO others SELECT i, 'row ' || i FROM generate_series(1, %[1]d / 2) i; COMMIT`},
 	},
