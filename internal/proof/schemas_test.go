@@ -28,6 +28,7 @@ type schemaWay struct {
 var schemaWays = []schemaWay{
 	{name: "one_lane", program: built, options: [][2]string{{"--apply-jobs", "1"}}},
 	{name: "live", program: built, live: true, options: [][2]string{{"--binary", "off"}}},
+	{name: "streamed", program: built, options: [][2]string{{"--streaming", "on"}, {"--apply-jobs", "2"}}},
 	{name: "small", program: builtSmall, options: [][2]string{{"--apply-jobs", "1"}, {"--binary", "off"}}},
 	{name: "eight_lanes", program: built, options: [][2]string{{"--apply-jobs", "8"}}},
 	{name: "small_lanes", program: builtSmall, options: [][2]string{{"--apply-jobs", "2"}, {"--chunk-size", "16384"}}},

@@ -89,6 +89,11 @@ func (d *drawer) identity(t *drawnTable) {
 	}
 }
 
+// identified says that UPDATE and DELETE of the table are published.
+func (d *drawer) identified(t *drawnTable) bool {
+	return t.key != nil || t.full && (!t.generated || d.major < 18)
+}
+
 // storage keeps values out of line, uncompressed: an UPDATE then leaves them where they are.
 func (d *drawer) storage(t *drawnTable) {
 	for _, c := range t.columns {
@@ -111,6 +116,9 @@ func (d *drawer) references(t *drawnTable) {
 	d.add("ALTER TABLE %s ADD ref %s", t.name, parent.key[0].kind)
 	t.columns = append(t.columns, drawnColumn{name: "ref", kind: parent.key[0].kind})
 	actions := pick(d.r, []string{"", "ON DELETE CASCADE", "ON DELETE SET NULL ON UPDATE CASCADE", "DEFERRABLE INITIALLY DEFERRED"})
+	if strings.HasPrefix(actions, "ON") && !d.identified(t) {
+		actions = "" // what it does to the rows would not be published
+	}
 	d.add("ALTER TABLE %s ADD FOREIGN KEY (ref) REFERENCES %s (\"k\") %s", t.name, parent.name, actions)
 }
 
@@ -137,7 +145,7 @@ func (d *drawer) published(t *drawnTable, made *SchemaTable) {
 		return
 	}
 	publication, part := "p", ""
-	if t.key == nil && (!t.full || t.generated && d.major >= 18) {
+	if !d.identified(t) {
 		publication = "p_insert"
 	}
 	choosy := d.major >= 15 && t.narrow && !t.partitioned && t.key != nil
