@@ -66,6 +66,7 @@ func TestApplier_KilledBetweenLanes(t *testing.T) {
 		if err == nil && feedErr == nil {
 			break
 		}
+		r.left(t)
 		different := false
 		for lane := range lanes {
 			now := lsn(t, r.target, fmt.Sprintf("SELECT coalesce((SELECT lsn FROM progress.checkpoint WHERE lane = %d), '0/0')", lane))

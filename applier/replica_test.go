@@ -82,8 +82,17 @@ func (r *replica) connect(ctx context.Context) (*pgx.Conn, error) {
 	if session == "" {
 		session = "SET search_path = ''; SET session_replication_role = replica; SET timezone = 'UTC'"
 	}
-	_, err = conn.Exec(ctx, session)
+	_, err = conn.Exec(ctx, session+"; SET application_name = 'lane'")
 	return conn, err
+}
+
+// left waits until the sessions of a run that failed have ended: a COMMIT that was under
+// way may come after the run has returned. An engine fences it by its epoch.
+func (r *replica) left(tb testing.TB) {
+	tb.Helper()
+	pgtest.Eventually(tb, "the lanes' sessions have ended", func() bool {
+		return pgtest.Query(tb, r.target, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'lane'`)[0][0] == "0"
+	})
 }
 
 // checkpoint implements [applier.Checkpointer] on the table of newReplica.
@@ -174,6 +183,7 @@ func (r *replica) follow(t *testing.T) (applier.Stats, error) {
 			return stats, err
 		}
 		before = stats
+		r.left(t)
 		furthest := lsn(t, r.target, "SELECT max(lsn) FROM progress.checkpoint")
 		if furthest == 0 {
 			delete(r.split, unsplit.Name)
