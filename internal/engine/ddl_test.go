@@ -18,8 +18,12 @@ func TestEndToEnd_ColumnAddedOnTheSource(t *testing.T) {
 	p := simplePair(t, `CREATE TABLE "T one" (id int PRIMARY KEY, v text)`, `INSERT INTO "T one" VALUES (1, 'before')`)
 	m := start(t, p.args("migrate")...)
 	pgtest.Eventually(t, "the stream runs", func() bool { return m.running() && p.phase(t) == "streaming" })
-	pgtest.Exec(t, p.source, `INSERT INTO "T one" VALUES (2, 'before')`,
-		`ALTER TABLE "T one" ADD COLUMN "new Column" numeric(12,2)`,
+	pgtest.Exec(t, p.source, `INSERT INTO "T one" VALUES (2, 'before')`)
+	// In one batch with what follows it would wait for the column, too.
+	pgtest.Eventually(t, "what came before the change is applied", func() bool {
+		return m.running() && pgtest.Query(t, p.target, `SELECT count(*) FROM "T one"`)[0][0] == "2"
+	})
+	pgtest.Exec(t, p.source, `ALTER TABLE "T one" ADD COLUMN "new Column" numeric(12,2)`,
 		`INSERT INTO "T one" VALUES (3, 'after', 4.50)`, `UPDATE "T one" SET "new Column" = 1 WHERE id = 1`)
 	m.wait(1)
 	statement := hinted.FindStringSubmatch(m.Stderr.String())
