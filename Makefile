@@ -34,7 +34,7 @@ LONG     := 10
 test: ## run all tests but the proof, on real servers, which it fetches where they are missing
 	go test -timeout 30m $(PACKAGES)
 
-# Half an hour on two cores with a load of 13; a single kill takes a third as long when they are idle.
+# As root: it mounts a small file system to fill. Half an hour on two cores with a load of 13; a single kill takes a third as long when they are idle.
 prove: ## kill walferry at a share of the places, cut every wire, and compare; each commit has its share (SEED=7)
 	go test -timeout 60m ./internal/proof -seed $(or $(SEED),$(shell git rev-list --count HEAD))
 
@@ -72,7 +72,7 @@ fuzz: ## fuzz everything that has a fuzz test, FUZZTIME each
 	.ci/fuzz $(FUZZTIME)
 
 golden: ## write the golden files anew; read the diff
-	grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n 1 dirname | sort -u | xargs -r -I '{}' go test '{}' -run Golden -update
+	grep -rlE --include='*_test.go' 'golden\.Check\(t|flag\.Bool\("update"' . | xargs -r -n 1 dirname | sort -u | xargs -r -I '{}' go test '{}' -run Golden -update
 
 bench: ## run the micro benchmarks (BENCH=pattern, COUNT=6 for benchstat)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...

@@ -2,16 +2,14 @@ package validate
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"github.com/walferry/walferry/internal/golden"
+)
 
 // words maps what the reference tool, pg_migrate, refuses or warns of to the
 // findings that say it here. TestPreflight_SaysAtLeastAsMuch provokes them.
@@ -59,19 +57,7 @@ func TestGolden_Reference(t *testing.T) {
 		}
 		fmt.Fprintf(&page, "| %s | %s |\n", w.says, ids)
 	}
-	path := filepath.Join("..", "docs", "reference", "validate.md")
-	if *update {
-		if err := os.WriteFile(path, page.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, page.Bytes()) {
-		t.Error("docs/reference/validate.md is not what the checks say: run make golden")
-	}
+	golden.Check(t, filepath.Join("..", "docs", "reference", "validate.md"), page.Bytes())
 }
 
 // severitiesOf names what a check can answer with, by what provokes it.

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -34,17 +33,6 @@ func reach(t *testing.T, side, uri string) (*pgx.Conn, error) {
 		t.Cleanup(func() { _ = c.PgConn().Conn().Close() })
 	}
 	return c, err
-}
-
-// as returns the URI with another role.
-func as(t *testing.T, uri, role string) string {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User(role)
-	return u.String()
 }
 
 // role creates a role for the database of uri and returns its name. It stays

@@ -167,7 +167,7 @@ func TestPreflight_ChecksOnlyWhatACopyNeeds(t *testing.T) {
 	pgtest.Exec(t, s.source, "CREATE TABLE keyless (id int)")
 	name := role(t, s.source, "")
 	pgtest.Exec(t, s.source, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+name)
-	s.source = as(t, s.source, name)
+	s.source = pgtest.As(t, s.source, name)
 	if report := s.preflight(); report.OK() {
 		t.Error("a role without rights can replicate")
 	}
@@ -182,7 +182,7 @@ func TestPreflight_KnowsSubstitutesForReplication(t *testing.T) {
 	name := role(t, s.source, "")
 	pgtest.Exec(t, s.source, `DO $$BEGIN IF to_regrole('rds_replication') IS NULL THEN CREATE ROLE rds_replication; END IF; END$$;
 		GRANT rds_replication TO `+name)
-	s.source = as(t, s.source, name)
+	s.source = pgtest.As(t, s.source, name)
 	if f := s.preflight().find("source.replication_right", name); f != nil {
 		t.Errorf("finding %+v", f)
 	}

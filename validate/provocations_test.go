@@ -27,7 +27,7 @@ var provocations = []provocation{
 		return "source", Error
 	}},
 	{"source.connection", "role", func(s *scene) (string, Severity) {
-		s.source = as(s.t, s.source, "nobody_of_that_name")
+		s.source = pgtest.As(s.t, s.source, "nobody_of_that_name")
 		return "source", Error
 	}},
 	{"target.connection", "database", func(s *scene) (string, Severity) {
@@ -125,7 +125,7 @@ var provocations = []provocation{
 			s.t.Fatal(err)
 		}
 		name := database(s.t, s.source)
-		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		s.source = pgtest.As(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return name, Warning
 	}},
 	{"source.standby", "", func(s *scene) (string, Severity) {
@@ -149,12 +149,12 @@ var provocations = []provocation{
 	}},
 	{"source.replication_right", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "")
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		return name, Error
 	}},
 	{"source.replication_connection", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "")
-		uri := as(s.t, s.source, name)
+		uri := pgtest.As(s.t, s.source, name)
 		s.o.ConnectReplication = func(ctx context.Context) (*pgconn.PgConn, error) {
 			return pgconn.Connect(ctx, uri+"&replication=database")
 		}
@@ -208,45 +208,45 @@ var provocations = []provocation{
 		return name, Warning
 	}},
 	{"source.create_publication", "", func(s *scene) (string, Severity) {
-		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		s.source = pgtest.As(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return database(s.t, s.source), Error
 	}},
 	{"source.table_owner", "", func(s *scene) (string, Severity) {
-		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		s.source = pgtest.As(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return "public.orders", Error
 	}},
 	{"source.dump_rights", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "REPLICATION")
 		pgtest.Exec(s.t, s.source, "CREATE TABLE chosen (id int PRIMARY KEY); GRANT SELECT ON chosen TO "+name)
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		s.o.Tables = []string{"chosen"}
 		return "public.orders", Error
 	}},
 	{"source.sequence_rights", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE SEQUENCE numbers")
-		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		s.source = pgtest.As(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return "public.numbers", Error
 	}},
 	{"source.select", "", func(s *scene) (string, Severity) {
-		s.source = as(s.t, s.source, role(s.t, s.source, "REPLICATION"))
+		s.source = pgtest.As(s.t, s.source, role(s.t, s.source, "REPLICATION"))
 		return "public.orders", Error
 	}},
 	{"source.select", "schema", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "REPLICATION")
 		pgtest.Exec(s.t, s.source, "CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int PRIMARY KEY); GRANT SELECT ON hidden.t, orders TO "+name)
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		return "hidden.t", Error
 	}},
 	{"source.row_security", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "REPLICATION")
 		pgtest.Exec(s.t, s.source, "GRANT SELECT ON orders TO "+name+"; ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		return "public.orders", Error
 	}},
 	{"source.row_security", "forced", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "REPLICATION")
 		pgtest.Exec(s.t, s.source, "ALTER TABLE orders OWNER TO "+name+"; ALTER TABLE orders ENABLE ROW LEVEL SECURITY; ALTER TABLE orders FORCE ROW LEVEL SECURITY")
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		return "public.orders", Error
 	}},
 	{"source.size", "", func(s *scene) (string, Severity) {
@@ -280,7 +280,7 @@ var provocations = []provocation{
 	}},
 	{"source.connections", "role", func(s *scene) (string, Severity) {
 		name := role(s.t, s.source, "CONNECTION LIMIT 4")
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		s.o.Jobs = 8
 		return name, Error
 	}},
@@ -291,7 +291,7 @@ var provocations = []provocation{
 	{"target.connections", "database", func(s *scene) (string, Severity) {
 		name := database(s.t, s.target)
 		pgtest.Exec(s.t, s.target, `ALTER DATABASE "`+name+`" CONNECTION LIMIT 3`)
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		s.o.ApplyJobs = 9
 		return name, Error
 	}},
@@ -300,7 +300,7 @@ var provocations = []provocation{
 		name := role(s.t, s.source, "")
 		pgtest.Exec(s.t, s.source, "GRANT SELECT ON orders TO "+name)
 		n := database(s.t, s.source)
-		s.source = as(s.t, s.source, name)
+		s.source = pgtest.As(s.t, s.source, name)
 		return n, Warning
 	}},
 	{"source.identity", "", func(s *scene) (string, Severity) {
@@ -447,7 +447,7 @@ var provocations = []provocation{
 	}},
 	{"target.access_methods", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE ACCESS METHOD heap2 TYPE TABLE HANDLER heap_tableam_handler; CREATE TABLE other (id int PRIMARY KEY) USING heap2")
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return "heap2", Error
 	}},
 	{"target.compression", "", func(s *scene) (string, Severity) {
@@ -457,12 +457,12 @@ var provocations = []provocation{
 	}},
 	{"target.superuser_objects", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE FUNCTION sure(int) RETURNS bool LANGUAGE sql IMMUTABLE LEAKPROOF AS 'SELECT true'")
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return "function public.sure(integer)", Error
 	}},
 	{"target.superuser_objects", "left out", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "CREATE PUBLICATION everything FOR ALL TABLES")
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return "publication everything", Warning
 	}},
 	{"target.roles", "", func(s *scene) (string, Severity) {
@@ -476,11 +476,11 @@ var provocations = []provocation{
 		name := role(s.t, s.source, "")
 		pgtest.Exec(s.t, s.source, "ALTER TABLE orders OWNER TO "+name)
 		s.target = pgtest.Server(s.t, 16).Database(s.t)
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return name, Warning
 	}},
 	{"target.create_database", "", func(s *scene) (string, Severity) {
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		s.o.TargetAbsent, s.o.TargetDatabase = true, "wanted"
 		return "wanted", Error
 	}},
@@ -520,32 +520,32 @@ var provocations = []provocation{
 		pgtest.Exec(s.t, s.source, "CREATE EXTENSION pageinspect")
 		name := role(s.t, s.target, "")
 		pgtest.Exec(s.t, s.target, `GRANT CREATE ON DATABASE "`+database(s.t, s.target)+`" TO `+name)
-		s.target = as(s.t, s.target, name)
+		s.target = pgtest.As(s.t, s.target, name)
 		return "pageinspect", Error
 	}},
 	{"target.create", "", func(s *scene) (string, Severity) {
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return database(s.t, s.target), Error
 	}},
 	{"target.schema_create", "", func(s *scene) (string, Severity) {
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return "public", Error
 	}},
 	{"target.rung", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.target, "")
-		s.target = as(s.t, s.target, name)
+		s.target = pgtest.As(s.t, s.target, name)
 		return name, Info
 	}},
 	{"target.rung", "aiven_extras", func(s *scene) (string, Severity) {
 		name := role(s.t, s.target, "")
 		pgtest.Exec(s.t, s.target, aivenExtras)
-		s.target = as(s.t, s.target, name)
+		s.target = pgtest.As(s.t, s.target, name)
 		return name, Info
 	}},
 	{"target.table_owner", "", func(s *scene) (string, Severity) {
 		name := role(s.t, s.target, "")
 		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id int PRIMARY KEY, note text)", trigger, "GRANT ALL ON orders TO "+name)
-		s.target = as(s.t, s.target, name)
+		s.target = pgtest.As(s.t, s.target, name)
 		s.o.NoSchema = true
 		return "public.orders", Error
 	}},
@@ -588,7 +588,7 @@ var provocations = []provocation{
 	}},
 	{"target.table_rights", "", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.target, "CREATE TABLE orders (id int, note text)")
-		s.target = as(s.t, s.target, role(s.t, s.target, ""))
+		s.target = pgtest.As(s.t, s.target, role(s.t, s.target, ""))
 		return "public.orders", Error
 	}},
 	{"target.rows", "", func(s *scene) (string, Severity) { s.filled(); return "public.orders", Error }},

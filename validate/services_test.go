@@ -61,9 +61,9 @@ func TestServices(t *testing.T) {
 			for _, uri := range []string{source, target} {
 				run(uri, "ALTER DATABASE @DATABASE OWNER TO @ADMIN")
 			}
-			customer := as(t, source, "customer")
+			customer := pgtest.As(t, source, "customer")
 			pgtest.Exec(t, customer, "CREATE TABLE orders (id int PRIMARY KEY, note text); CREATE SEQUENCE numbers; INSERT INTO orders VALUES (1, 'one')")
-			sc := &scene{t: t, source: customer, target: as(t, target, "customer"), o: PreflightOptions{Method: Auto}}
+			sc := &scene{t: t, source: customer, target: pgtest.As(t, target, "customer"), o: PreflightOptions{Method: Auto}}
 
 			first := sc.preflight()
 			if !first.OK() {

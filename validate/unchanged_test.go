@@ -43,7 +43,7 @@ func TestPreflight_ChangesNothing(t *testing.T) {
 	pgtest.Exec(t, s.target, `GRANT CREATE ON DATABASE "`+database(t, s.target)+`" TO `+name+"; GRANT CREATE ON SCHEMA public TO "+name, aivenExtras)
 	latin := encoded(t, s.target, "LATIN1") + "&client_encoding=UTF8"
 	const session = "SELECT name, setting FROM pg_catalog.pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE '%.%' ORDER BY 1"
-	for _, target := range []string{s.target, as(t, s.target, name), latin} {
+	for _, target := range []string{s.target, pgtest.As(t, s.target, name), latin} {
 		o := PreflightOptions{
 			Source: connect(t, s.source), Target: connect(t, target), Method: Auto, Slot: "wanted", NewPublications: []string{"wanted"}, Measure: 20e6,
 			ConnectReplication: func(ctx context.Context) (*pgconn.PgConn, error) {

@@ -64,7 +64,7 @@ func TestPreflight_SaysAtLeastAsMuch(t *testing.T) {
 			pgtest.Exec(t, s.source, "CREATE EXTENSION pageinspect")
 			name := role(t, s.target, "")
 			pgtest.Exec(t, s.target, `GRANT CREATE ON DATABASE "`+database(t, s.target)+`" TO `+name)
-			s.target = as(t, s.target, name)
+			s.target = pgtest.As(t, s.target, name)
 			return []string{"pageinspect", "needs a superuser", "permission denied to create extension", "CREATE EXTENSION"}
 		}},
 		{"target.roles", func(s *scene) []string {
@@ -72,7 +72,7 @@ func TestPreflight_SaysAtLeastAsMuch(t *testing.T) {
 			pgtest.Exec(t, s.source, "ALTER TABLE orders OWNER TO "+name)
 			other := pgtest.Server(t, 16)
 			s.target = other.Database(t)
-			s.target = as(t, s.target, role(t, s.target, "CREATEROLE"))
+			s.target = pgtest.As(t, s.target, role(t, s.target, "CREATEROLE"))
 			return []string{name, "does not exist on the target", "SUPERUSER"}
 		}},
 		{"source.large_objects", func(s *scene) []string {

@@ -158,8 +158,7 @@ func keepWalferry(ctx context.Context, s *scene, slot string, while func(context
 	})
 	g.Go(func() error {
 		err := while(gctx)
-		_ = p.Signal(os.Interrupt) // it may have exited
-		return err
+		return errors.CombineErrors(err, p.Signal(os.Interrupt))
 	})
 	return g.Wait()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,8 +78,8 @@ func TestGuides(t *testing.T) {
 				user = "tenant"
 				pgtest.Exec(t, target.URI("postgres"), `CREATE DATABASE `+database+` OWNER tenant`)
 			}
-			uri := withUser(t, source.URI(database), "doadmin")
-			runGuide(t, path, uri, withUser(t, admin, user))
+			uri := pgtest.As(t, source.URI(database), "doadmin")
+			runGuide(t, path, uri, pgtest.As(t, admin, user))
 			pgtest.Compare(t, source.URI(database), admin, rowdiff.Options{Sequences: true})
 		})
 	}
@@ -138,14 +137,4 @@ func rest(ctx context.Context) bool {
 	case <-time.After(20 * time.Millisecond):
 		return true
 	}
-}
-
-func withUser(t *testing.T, uri, user string) string {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User(user)
-	return u.String()
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"github.com/walferry/walferry/internal/golden"
+)
 
 // TestGolden_Reference keeps docs/reference/cli.md what the program says of itself.
 func TestGolden_Reference(t *testing.T) {
@@ -31,17 +29,5 @@ func TestGolden_Reference(t *testing.T) {
 		}
 		page.WriteString("\n## walferry " + c.Name() + "\n\n```text\n" + strings.TrimSpace(help.String()) + "\n```\n")
 	}
-	path := filepath.Join("..", "..", "docs", "reference", "cli.md")
-	if *update {
-		if err := os.WriteFile(path, page.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, page.Bytes()) {
-		t.Error("docs/reference/cli.md is not what the program says: run make golden")
-	}
+	golden.Check(t, filepath.Join("..", "..", "docs", "reference", "cli.md"), page.Bytes())
 }

@@ -2,7 +2,6 @@ package carry_test
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -102,7 +101,7 @@ func TestLargeObjects_FewRights(t *testing.T) {
 		source := pgtest.Server(t, major).Database(t, makeObjects)
 		dest := destination(t, major, `GRANT CREATE ON DATABASE "`+"postgres"+`" TO walferry_lo_owner`)
 		pgtest.Exec(t, dest, `GRANT USAGE ON SCHEMA walferry TO walferry_lo_owner; GRANT ALL ON ALL TABLES IN SCHEMA walferry TO walferry_lo_owner`)
-		o := carry.LargeObjectOptions{Source: connect(t, as(t, source)), Target: connect(t, as(t, dest)), Migration: "default"}
+		o := carry.LargeObjectOptions{Source: connect(t, pgtest.As(t, source, "walferry_lo_owner")), Target: connect(t, pgtest.As(t, dest, "walferry_lo_owner")), Migration: "default"}
 		r, err := carry.LargeObjects(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -115,14 +114,4 @@ func TestLargeObjects_FewRights(t *testing.T) {
 			t.Errorf("%d: moved %s", major, got)
 		}
 	}
-}
-
-func as(t *testing.T, uri string) string {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User("walferry_lo_owner")
-	return u.String()
 }

@@ -85,7 +85,7 @@ func TestAnalyze(t *testing.T) {
 	t.Parallel()
 	dest := destination(t, 18, makeObjectRoles, `CREATE TABLE mine (id int); CREATE TABLE theirs (id int);
 		INSERT INTO mine SELECT generate_series(1, 10); ALTER TABLE mine OWNER TO walferry_lo_owner`)
-	warnings, err := carry.Analyze(t.Context(), connectTo(as(t, dest)), 2,
+	warnings, err := carry.Analyze(t.Context(), connectTo(pgtest.As(t, dest, "walferry_lo_owner")), 2,
 		[]catalog.Name{{Schema: "public", Name: "mine"}, {Schema: "public", Name: "theirs"}, {Schema: "public", Name: "gone"}})
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "public.theirs was not analyzed") {
 		t.Errorf("%q, %v", warnings, err)

@@ -1,16 +1,13 @@
 package engine_test
 
 import (
-	"flag"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/walferry/walferry/internal/golden"
 	"github.com/walferry/walferry/internal/pgtest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // changing is what differs from run to run in the plan of a cutover.
 var changing = regexp.MustCompile(`t\d+_golden\w*|\bsession \d+|\d[\d.]* (B|KiB|MiB) behind`)
@@ -41,17 +38,5 @@ func TestGolden_CutoverDryRun(t *testing.T) {
 		}
 		return "DATABASE"
 	})
-	const path = "testdata/cutover_dry_run.txt"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the plan is not that of %s; if it is right, run make golden:\n%s", path, got)
-	}
+	golden.Check(t, "testdata/cutover_dry_run.txt", []byte(got))
 }

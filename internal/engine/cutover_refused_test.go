@@ -92,7 +92,7 @@ func TestCutover_VetoReopens(t *testing.T) {
 	s := stopper{t, dir}
 	m = start(t, p.args("cutover", s.before("release")...)...)
 	s.reached(m)
-	if !refuses(t, as(t, p.source, "stubborn")) || !refuses(t, p.source) {
+	if !refuses(t, pgtest.As(t, p.source, "stubborn")) || !refuses(t, p.source) {
 		t.Error("a role with a setting of its own writes to the closed source")
 	}
 	s.release()
@@ -215,7 +215,7 @@ func TestCutover_FewRights(t *testing.T) {
 	pgtest.Exec(t, p.source, `CREATE ROLE passer_by LOGIN REPLICATION`, `GRANT pg_read_all_data TO passer_by`)
 	owner := p.source
 	t.Cleanup(func() { dropRole(t, owner, "passer_by") })
-	p.source = as(t, p.source, "passer_by")
+	p.source = pgtest.As(t, p.source, "passer_by")
 	m := run(t, 2, p.args("cutover")...)
 	m.says("may not change the settings of the source's database", "--fence none")
 	if refuses(t, owner) {

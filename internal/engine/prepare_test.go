@@ -58,7 +58,7 @@ func TestEndToEnd_Snapshot(t *testing.T) {
 		`INSERT INTO child (parent, note) SELECT 1 + i % 500, 'n' FROM generate_series(1, 2000) i`)
 	pgtest.Exec(t, p.target, `CREATE ROLE mover LOGIN`, `GRANT ALL ON SCHEMA public TO mover`,
 		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO mover', current_database()); END $$`)
-	p.target = as(t, p.target, "mover")
+	p.target = pgtest.As(t, p.target, "mover")
 	pgtest.Exec(t, p.target, schema)
 	describe := `SELECT string_agg(o, ', ' ORDER BY o) FROM (
 		SELECT conname || ' ' || convalidated || ' ' || pg_get_constraintdef(oid) o FROM pg_constraint WHERE contype = 'f'

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"net/url"
 	"testing"
 
 	"github.com/walferry/walferry/internal/pgtest"
@@ -17,7 +16,7 @@ func TestEndToEnd_FewRights(t *testing.T) {
 		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO mover', current_database()); END $$`,
 		`ALTER SCHEMA public OWNER TO mover`)
 	admin := p.target
-	p.target = as(t, p.target, "mover")
+	p.target = pgtest.As(t, p.target, "mover")
 	if got := pgtest.Query(t, p.target, `SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user`); got[0][0] != "false" {
 		t.Fatalf("the target's role is a superuser: %v", got)
 	}
@@ -48,14 +47,3 @@ func TestEndToEnd_FewRights(t *testing.T) {
 
 const missedRows = `SELECT coalesce(string_agg(name || ' ' || missed_updates || ' ' || missed_deletes, ', '), '')
 	FROM walferry."table" WHERE missed_updates + missed_deletes > 0`
-
-// as returns the URI with another user.
-func as(t *testing.T, uri, user string) string {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User(user)
-	return u.String()
-}

@@ -3,6 +3,7 @@
 package failpoint
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -30,10 +31,14 @@ func init() {
 		state.trace, state.err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	}
 	if state.err != nil {
-		// A test that misspells its place must not take a run without it for its result.
-		_, _ = os.Stderr.WriteString("walferry: error: " + state.err.Error() + "\n")
-		os.Exit(2)
+		fail(state.err)
 	}
+}
+
+// fail ends the program: a run whose places are not what a test asked for proves nothing.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "walferry: error:", err)
+	os.Exit(2) //nolint:forbidigo // nobody above could do anything else
 }
 
 // parse reads NAME=ACTION@N.
@@ -54,7 +59,9 @@ func Hit(name string) {
 	state.Lock()
 	defer state.Unlock()
 	if state.trace != nil {
-		_, _ = state.trace.WriteString(name + "\n")
+		if _, err := state.trace.WriteString(name + "\n"); err != nil {
+			fail(err)
+		}
 	}
 	if name != state.name {
 		return
@@ -65,7 +72,9 @@ func Hit(name string) {
 	}
 	// The signal is delivered before the call returns, or very soon after: nobody
 	// passes another place meanwhile, and this goroutine does not go on.
-	_ = syscall.Kill(os.Getpid(), state.signal)
+	if err := syscall.Kill(os.Getpid(), state.signal); err != nil {
+		fail(err)
+	}
 	if state.signal == syscall.SIGKILL {
 		select {}
 	}

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
@@ -92,4 +93,15 @@ func Eventually(tb testing.TB, what string, cond func() bool) {
 			}
 		}
 	}
+}
+
+// As returns the URI with another user, without a password.
+func As(tb testing.TB, uri, user string) string {
+	tb.Helper()
+	u, err := url.Parse(uri)
+	if err != nil {
+		tb.Fatalf("parse a URI: %v", err)
+	}
+	u.User = url.User(user)
+	return u.String()
 }

@@ -86,7 +86,7 @@ func TestMove_FewRights(t *testing.T) {
 		pgtest.Exec(t, source, makeRoles, `CREATE ROLE reader LOGIN`)
 		pgtest.Exec(t, dest, `CREATE ROLE mover LOGIN CREATEROLE`)
 		results := strings.Join(move(t, roles.Options{
-			Source: pgtest.Connect(t, as(t, source, "reader")), Target: pgtest.Connect(t, as(t, dest, "mover")),
+			Source: pgtest.Connect(t, pgtest.As(t, source, "reader")), Target: pgtest.Connect(t, pgtest.As(t, dest, "mover")),
 			Passwords: map[string]string{"select": "päss=word"},
 		}), "\n")
 		for _, want := range []string{
@@ -104,7 +104,7 @@ func TestMove_FewRights(t *testing.T) {
 		}
 		// Its objects can be given to it.
 		pgtest.Exec(t, dest, `GRANT CREATE ON SCHEMA public TO mover, app`)
-		pgtest.Exec(t, as(t, dest, "mover"), `CREATE TABLE t (); ALTER TABLE t OWNER TO app`)
+		pgtest.Exec(t, pgtest.As(t, dest, "mover"), `CREATE TABLE t (); ALTER TABLE t OWNER TO app`)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestMove_Passwords(t *testing.T) {
 	dest := pgtest.Start(t, 18, map[string]string{"log_statement": "all"})
 	pgtest.Exec(t, source.URI("postgres"), makeRoles, `CREATE ROLE reader LOGIN; CREATE ROLE gets LOGIN`)
 	results, err := roles.Move(t.Context(), roles.Options{
-		Source: pgtest.Connect(t, as(t, source.URI("postgres"), "reader")), Target: pgtest.Connect(t, dest.URI("postgres")),
+		Source: pgtest.Connect(t, pgtest.As(t, source.URI("postgres"), "reader")), Target: pgtest.Connect(t, dest.URI("postgres")),
 		Passwords: map[string]string{"gets": "new päss", "select": "x='1'"},
 	})
 	if err != nil {
@@ -177,16 +177,6 @@ func move(t *testing.T, o roles.Options) (lines []string) {
 	return lines
 }
 
-func as(t *testing.T, uri, user string) string {
-	t.Helper()
-	u, err := url.Parse(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User(user)
-	return u.String()
-}
-
 // requirePasswords lets nobody but the superuser in without one.
 func requirePasswords(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
@@ -196,7 +186,7 @@ func requirePasswords(t *testing.T, c *pgtest.Cluster) {
 	}
 	pgtest.Exec(t, c.URI("postgres"), `SELECT pg_reload_conf()`)
 	pgtest.Eventually(t, "passwords are required", func() bool {
-		conn, err := pgx.Connect(t.Context(), as(t, c.URI("postgres"), "app"))
+		conn, err := pgx.Connect(t.Context(), pgtest.As(t, c.URI("postgres"), "app"))
 		if err == nil {
 			err = conn.Close(t.Context())
 			return err != nil

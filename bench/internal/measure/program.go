@@ -64,7 +64,10 @@ func (p *Program) Wait(also ...int) (report.Sample, error) {
 	}
 }
 
-// Signal sends the program a signal.
+// Signal sends the program a signal, also when it has ended.
 func (p *Program) Signal(s os.Signal) error {
-	return errors.Wrapf(p.cmd.Process.Signal(s), "signal %s", p.cmd.Path)
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errors.Wrapf(err, "signal %s", p.cmd.Path)
+	}
+	return nil
 }
