@@ -34,7 +34,7 @@ LONG     := 10
 test: ## run all tests but the proof, on real servers, which it fetches where they are missing
 	go test -timeout 30m $(PACKAGES)
 
-# As root: it mounts a small file system to fill. Half an hour on two cores with a load of 13; a single kill takes a third as long when they are idle.
+# Half an hour on two cores with a load of 13; a single kill takes a third as long when they are idle.
 prove: ## kill walferry at a share of the places, cut every wire, and compare; each commit has its share (SEED=7)
 	go test -timeout 60m ./internal/proof -seed $(or $(SEED),$(shell git rev-list --count HEAD))
 

@@ -58,7 +58,7 @@ func Server(tb testing.TB, major int) *Cluster {
 	shared.Unlock()
 	// The server outlives the test that happens to ask first, so it must not
 	// depend on that test's context.
-	s.once.Do(func() { s.cluster, s.err = start(tb, major, nil) })
+	s.once.Do(func() { s.cluster, s.err = start(tb, pgserver.Options{Major: major}) })
 	if s.err != nil {
 		tb.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, s.err, explain(s.err))
 	}
@@ -69,7 +69,14 @@ func Server(tb testing.TB, major int) *Cluster {
 // shared servers. It is stopped when the test ends.
 func Start(tb testing.TB, major int, settings map[string]string) *Cluster {
 	tb.Helper()
-	c, err := start(tb, major, settings)
+	return StartWith(tb, pgserver.Options{Major: major, Settings: settings})
+}
+
+// StartWith is Start with whatever else a server can be told.
+func StartWith(tb testing.TB, o pgserver.Options) *Cluster {
+	tb.Helper()
+	major := o.Major
+	c, err := start(tb, o)
 	if err != nil {
 		tb.Fatalf("no PostgreSQL %d for this test: %v\n%s", major, err, explain(err))
 	}
@@ -88,11 +95,12 @@ func Start(tb testing.TB, major int, settings map[string]string) *Cluster {
 	return c
 }
 
-func start(tb testing.TB, major int, own map[string]string) (*Cluster, error) {
+func start(tb testing.TB, o pgserver.Options) (*Cluster, error) {
 	tb.Helper()
 	all := maps.Clone(settings)
-	maps.Copy(all, own)
-	server, err := pgserver.Start(tb.Context(), pgserver.Options{Major: major, Settings: all})
+	maps.Copy(all, o.Settings)
+	o.Settings = all
+	server, err := pgserver.Start(tb.Context(), o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package proof_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,45 +9,47 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/errors"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/walferry/walferry/internal/pgbin"
+	"github.com/walferry/walferry/internal/pgserver"
 	"github.com/walferry/walferry/internal/pgtest"
 )
 
-// smallDisk gives the target a database on a file system of 128 MiB.
-func (s scene) smallDisk(t *testing.T) scene {
+// smallDisk is a file system of 128 MiB in a server's directory small. It is mounted in
+// name spaces of the server's own, so it takes no rights and goes with the server.
+const smallDisk = `#!/bin/sh
+mkdir -p small
+exec unshare --user --map-root-user --mount sh -ec '
+	mount -t tmpfs -o size=128m,mode=0700 small small
+	user=$0 group=$1
+	shift
+	# Again as ourselves: as root, PostgreSQL does not run.
+	exec unshare --user --map-user="$user" --map-group="$group" setpriv --pdeathsig QUIT "$@"
+' "$(id -u)" "$(id -g)" '%s' "$@"
+`
+
+// startSmall starts a server that has a small disk.
+func startSmall(t *testing.T, major int) *pgtest.Cluster {
 	t.Helper()
-	dir := filepath.Join(s.servers.target.SocketDir(), "small")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	bin, err := pgbin.Server(t.Context(), major)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("walferry", dir, "tmpfs", 0, "size=128m,mode=0777"); err != nil {
-		t.Fatalf("mount a small file system, which takes root: %v", err)
-	}
-	uri := s.servers.target.URI("postgres")
-	t.Cleanup(func() {
-		// A server that lacks a tablespace writes no checkpoint anymore.
-		ctx := context.WithoutCancel(t.Context())
-		conn, err := pgx.Connect(ctx, uri)
-		if err == nil {
-			_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS small WITH (FORCE)")
-			_, dropErr := conn.Exec(ctx, "DROP TABLESPACE IF EXISTS small")
-			err = errors.CombineErrors(err, errors.CombineErrors(dropErr, conn.Close(ctx)))
-		}
-		if err != nil {
-			t.Error(err)
-		}
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.servers.target.Own(dir); err != nil {
+	dir, err := pgtest.TempDir()
+	if err != nil {
 		t.Fatal(err)
 	}
-	pgtest.Exec(t, uri, fmt.Sprintf("CREATE TABLESPACE small LOCATION '%s'", dir), "CREATE DATABASE small TABLESPACE small")
-	s.target = s.servers.target.URI("small")
-	return s
+	if err := os.Chmod(dir, 0o755); err != nil { // servers of root run as another user
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "postgres"), fmt.Appendf(nil, smallDisk, filepath.Join(bin, "postgres")), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(bin, "initdb"), filepath.Join(dir, "initdb")); err != nil {
+		t.Fatal(err)
+	}
+	return pgtest.StartWith(t, pgserver.Options{Major: major, BinDir: dir})
 }
 
 // fillDisk leaves no room in the target's database, until the table ballast is dropped.
@@ -75,7 +76,12 @@ func (s scene) fillDisk(t *testing.T) {
 // patient run waits for room, one that is not ends with an error that says what is full.
 func TestWires_TargetDiskFull(t *testing.T) {
 	servers := newServers(t, crashSettings, nil)
-	s := servers.scene(t).smallDisk(t)
+	_, to := pgtest.Majors()
+	servers.target = startSmall(t, to)
+	s := servers.scene(t)
+	pgtest.Exec(t, servers.target.URI("postgres"),
+		fmt.Sprintf("CREATE TABLESPACE small LOCATION '%s'", filepath.Join(servers.target.SocketDir(), "small")), "CREATE DATABASE small TABLESPACE small")
+	s.target = servers.target.URI("small")
 	full := func(text string) bool {
 		return strings.Contains(text, "target") && strings.Contains(text, "No space left on device")
 	}
