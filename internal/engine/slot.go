@@ -61,17 +61,15 @@ func (e *engine) exportSnapshot(ctx context.Context) (*exported, error) {
 // createSlot creates the migration's slot and begins the ledger and the
 // checkpoint at its consistent point.
 func (e *engine) createSlot(ctx context.Context) (*exported, error) {
-	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
-	if err != nil {
+	if err := e.vacateSlot(ctx); err != nil {
 		return nil, err
 	}
-	slot, err := e.newSlot(ctx, conn)
+	s, err := e.makeSlot(ctx)
 	if err == nil {
 		failpoint.Hit("slot: created")
-		err = e.beginAt(ctx, slot.ConsistentPoint)
+		err = e.beginAt(ctx, s.point)
 	}
 	failpoint.Hit("slot: recorded")
-	s := &exported{conn: conn, name: slot.SnapshotName, point: slot.ConsistentPoint}
 	if err != nil {
 		s.close(ctx)
 		return nil, err
@@ -93,42 +91,82 @@ func (e *engine) beginAt(ctx context.Context, point pglogrepl.LSN) error {
 	})
 }
 
-func (e *engine) newSlot(ctx context.Context, conn *source.Conn) (source.Slot, error) {
+// vacateSlot makes sure that there is no slot of the migration's name.
+func (e *engine) vacateSlot(ctx context.Context) error {
 	var exists bool
 	err := e.src.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)`, e.m.Slot).Scan(&exists)
 	switch {
 	case err != nil:
-		return source.Slot{}, errors.Wrap(err, "read the slots of the source")
+		return errors.Wrap(err, "read the slots of the source")
 	case exists && e.m.OwnsSlot:
 		// Left by a run of ours that was killed before it recorded the consistent point.
-		if err := conn.DropSlot(ctx, e.m.Slot); err != nil {
-			return source.Slot{}, err
-		}
+		_, err := dropSlot(ctx, e.src, e.m.Slot)
+		return err
 	case exists:
 		err := errors.Newf("replication slot %q exists on the source and is not this migration's", e.m.Slot)
-		return source.Slot{}, errors.WithHint(err, "choose another --name or --slot; to apply an existing slot to an existing schema, use walferry stream")
+		return errors.WithHint(err, "choose another --name or --slot; to apply an existing slot to an existing schema, use walferry stream")
 	}
-	return e.makeSlot(ctx, conn, source.SlotOptions{Export: true})
+	return nil
 }
 
 // makeSlot records that the migration owns the slot, and makes it. Where that is
 // possible, a standby may keep a copy of it and take over with that.
-func (e *engine) makeSlot(ctx context.Context, conn *source.Conn, o source.SlotOptions) (source.Slot, error) {
+func (e *engine) makeSlot(ctx context.Context) (*exported, error) {
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s := &exported{conn: conn}
 	system, err := conn.IdentifySystem(ctx)
 	if err != nil {
-		return source.Slot{}, err
+		return s, err
 	}
 	var standby bool
 	if err := e.src.QueryRow(ctx, `SELECT pg_catalog.pg_is_in_recovery()`).Scan(&standby); err != nil {
-		return source.Slot{}, errors.Wrap(err, "ask whether the source is a standby")
+		return s, errors.Wrap(err, "ask whether the source is a standby")
 	}
-	o.Failover = e.major >= 17 && !standby
 	e.m.Timeline, e.m.OwnsSlot = system.Timeline, true
 	if err := target.Save(ctx, e.dst, e.m); err != nil {
-		return source.Slot{}, err
+		return s, err
+	}
+	next, err := e.sides().NextXID(ctx)
+	if err != nil {
+		return s, err
 	}
 	failpoint.Hit("slot: before it is created")
-	return conn.CreateSlot(ctx, e.m.Slot, o)
+	slot, err := conn.CreateSlot(ctx, e.m.Slot, source.SlotOptions{Export: true, Failover: e.major >= 17 && !standby})
+	if err != nil {
+		return s, err
+	}
+	s.name, s.point = slot.SnapshotName, slot.ConsistentPoint
+	return e.passUnseen(ctx, s, next)
+}
+
+// passUnseen makes the migration begin later when a table was altered while its slot was
+// made, which the slot may not know: where another slot's creation ended, the snapshot
+// is that one's, and the migration's slot decodes from where the other's creation began, by
+// what it knew of the catalogs then.
+func (e *engine) passUnseen(ctx context.Context, s *exported, since int64) (*exported, error) {
+	object, err := source.Unseen(ctx, e.src, since)
+	if err != nil || object == "" {
+		return s, err
+	}
+	e.o.Logger.WarnContext(ctx, "the migration begins at a second consistent point: a definition changed while the slot was made", "object", object)
+	made := s.point
+	s.close(ctx)
+	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = e.snapshotOn(ctx, conn); err != nil {
+		return nil, err
+	}
+	restart, err := source.AdvanceSlot(ctx, e.src, e.m.Slot, s.point)
+	if err == nil && restart <= made {
+		err = errors.Newf("replication slot %q on the source still begins at its creation", e.m.Slot)
+		err = errors.WithHint(err, "run the same command again")
+	}
+	return s, err
 }
 
 // newSnapshot exports a snapshot by a temporary slot, whose consistent point

@@ -61,14 +61,10 @@ func (e *engine) ensureSlot(ctx context.Context) error {
 		err := errors.Newf("replication slot %q is gone from the source, but the target holds a checkpoint of it", e.m.Slot)
 		return errors.WithHint(err, "a new slot would lose the changes in between: run walferry cleanup first if that is what you want")
 	}
-	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	slot, err := e.makeSlot(ctx, conn, source.SlotOptions{})
+	s, err := e.makeSlot(ctx)
 	if err == nil {
-		e.m.ConsistentPoint = slot.ConsistentPoint
+		e.m.ConsistentPoint = s.point
 	}
+	s.close(ctx)
 	return err
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -49,6 +50,11 @@ func (c *Conn) slotError(ctx context.Context, err error, slot string) error {
 		return errors.Mark(errors.Mark(err, ErrSlotActive), retry.ErrTransient)
 	case "55000", "58P01":
 		return c.prerequisite(ctx, err, slot)
+	case "XX000":
+		if strings.HasPrefix(e.Message, "could not map file") {
+			return errors.WithHint(err, "The slot does not know of an ALTER or TRUNCATE of the table: it ran while the slot was made, or in a savepoint that was rolled back, "+
+				"with --streaming on. Without that option, only a new slot helps: run walferry cleanup and migrate anew, or make another slot while nothing is altered.")
+		}
 	}
 	return err
 }

@@ -116,15 +116,6 @@ func createCommand(major int, name string, o SlotOptions) (string, error) {
 	return b.String(), nil
 }
 
-// DropSlot drops a slot. A slot in use gives ErrSlotActive, one that does not
-// exist ErrSlotMissing.
-func (c *Conn) DropSlot(ctx context.Context, name string) error {
-	if _, err := c.conn.Exec(ctx, "DROP_REPLICATION_SLOT "+quoteName(name)).ReadAll(); err != nil {
-		return errors.Wrapf(c.slotError(ctx, err, name), "drop replication slot %q", name)
-	}
-	return nil
-}
-
 // cancelCommand asks the server to end the running command and gives it time to.
 func (c *Conn) cancelCommand(ctx context.Context, done <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, diagnosis)
