@@ -65,16 +65,17 @@ func TestFailover_StandbyTakesOver(t *testing.T) {
 	servers := newServers(t, primary, nil)
 	s := servers.scene(t)
 	dsn := servers.source.URI("postgres")
-	standby := servers.source.Standby(t, map[string]string{
-		"primary_conninfo": dsn, "sync_replication_slots": "on", "synchronized_standby_slots": "",
-	})
+	standby := servers.source.Standby(t, map[string]string{"primary_conninfo": dsn, "synchronized_standby_slots": ""})
 	after := s.on(t, standby)
 	w := s.write(t, workload.Options{Seed: *seed, Sessions: 2, Truncate: true, Prepare: true})
 	stopWatch := s.watch(t, false)
 	m := walferry(t, "", s.args("migrate")...)
 	pgtest.Eventually(t, "the stream has begun", func() bool { return !m.Running() || s.streams(t) })
 	w.committed(50)
+	// Not before: it would look again half a minute after it has found no slot.
+	pgtest.Exec(t, standby.URI("postgres"), "ALTER SYSTEM SET sync_replication_slots = on", "SELECT pg_reload_conf()")
 	pgtest.Eventually(t, "the standby has the slot", func() bool {
+		pgtest.Exec(t, dsn, "SELECT pg_log_standby_snapshot()") // a slot moves on at those, of which there is one in 15 s
 		return len(pgtest.Query(t, standby.URI("postgres"), `SELECT FROM pg_replication_slots WHERE synced AND NOT temporary AND invalidation_reason IS NULL`)) == 1
 	})
 	w.committed(50)

@@ -49,6 +49,10 @@ var mutants = map[string]fault{
 		tests: "TestCrash_EveryPlace/(stream|kill)/(without|stream)/copy:_committed", says: "FAIL",
 		replace: []program.Replacement{{File: "applier/plan.go", Old: "return p.route.Skip || commitLSN < p.route.Watermark", New: "return p.route.Skip"}},
 	},
+	"a rollback that is not asked for": {
+		tests: "TestCrash_EveryPlace/stream/without", says: "events.wide",
+		replace: []program.Replacement{{File: "decoder/streamed.go", Old: "gone[xid] = true", New: "_ = xid"}},
+	},
 	"nulls of a K tuple taken as values": {
 		tests: "TestEvents", says: "events.shifted",
 		replace: []program.Replacement{{

@@ -186,6 +186,7 @@ func (d *drawer) create(t *drawnTable) {
 	}
 	if d.chance(4) && !t.partitioned {
 		d.add("ALTER TABLE %s ADD later int DEFAULT 7", t.name)
+		t.columns = append(t.columns, drawnColumn{name: "later", kind: "int"})
 	}
 }
 
