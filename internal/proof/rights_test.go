@@ -25,9 +25,14 @@ func TestCrash_FewRights(t *testing.T) {
 		hits := c.trace(t, servers)
 		names := slices.Sorted(maps.Keys(hits))
 		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		for _, name := range names[:min(len(names), 3*(1+*long))] {
-			failpoint := fmt.Sprintf("%s=kill@%d", name, 1+r.IntN(hits[name]))
-			t.Run(c.name+"/"+failpoint, func(t *testing.T) { c.crash(t, servers.scene(t), failpoint) })
-		}
+		t.Run("kill", func(t *testing.T) {
+			for _, name := range names[:min(len(names), 3*(1+*long))] {
+				failpoint := fmt.Sprintf("%s=kill@%d", name, 1+r.IntN(hits[name]))
+				t.Run(c.name+"/"+failpoint, func(t *testing.T) {
+					t.Parallel()
+					c.crash(t, servers.scene(t), failpoint)
+				})
+			}
+		})
 	}
 }

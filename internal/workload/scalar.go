@@ -18,7 +18,10 @@ func scalar(r *rand.Rand, name string, typmod int32, w wish) (string, bool) {
 		return pick(r, []string{"t", "f"}), true
 	case "int2", "int4", "int8", "oid", "numeric", "money", "float4", "float8":
 		return number(r, name, typmod, w), true
-	case "text", "citext", "varchar", "bpchar", "name":
+	case "citext":
+		text := textValue(r, 0, w)
+		return pick(r, []string{text, strings.ToUpper(text)}), true
+	case "text", "varchar", "bpchar", "name":
 		return textValue(r, textLimit(name, typmod), w), true
 	case "char":
 		return pick(r, []string{"a", "Z", ""}), true

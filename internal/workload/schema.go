@@ -36,6 +36,7 @@ var preamble = []string{
 	`CREATE TYPE public.float_range AS RANGE (subtype = float8)`,
 	`CREATE DOMAIN public.positive AS int CHECK (VALUE > 0)`,
 	`CREATE DOMAIN public.code AS varchar(30)`,
+	`CREATE EXTENSION citext SCHEMA public`,
 	`CREATE TABLE public.audit (id bigserial PRIMARY KEY, what text, row jsonb)`,
 	`CREATE FUNCTION public.remember() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		INSERT INTO public.audit (what, row) VALUES (TG_OP, CASE WHEN TG_OP = 'DELETE' THEN pg_catalog.to_jsonb(OLD) ELSE pg_catalog.to_jsonb(NEW) END);
@@ -44,11 +45,13 @@ var preamble = []string{
 	`CREATE FUNCTION public.set_mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.mark := 'marked'; RETURN NEW; END $$`,
 }
 
-// keyTypes have an order, and many values; narrowTypes never go to TOAST.
+// keyTypes have an order, and many values; newTypes are there from 14 on; narrowTypes never
+// go to TOAST.
 var (
 	keyTypes = []string{
 		"int", "bigint", "text", "varchar(30)", "uuid", "numeric", "timestamptz", "char(12)", "bytea", "float8",
 		"inet", "timestamp", "interval", "public.code", "public.positive", "oid", "bit(40)", "int", "bigint", "text",
+		"public.citext",
 	}
 	otherTypes = []string{
 		"json", "jsonb", "bool", "money", "point", "cidr", "macaddr", "tsvector", "varbit(12)", "text[]", "int[]",
@@ -56,6 +59,7 @@ var (
 		"numrange", "public.float_range", "float4", "time", "timetz", "pg_lsn", "date", "smallint", "numeric(12,2)", "name",
 		"text", "bytea", "text", "jsonb",
 	}
+	newTypes    = []string{"int4multirange", "nummultirange", "tstzmultirange", "public.float_multirange"}
 	narrowTypes = []string{"int", "bigint", "bool", "uuid", "date", "char(12)", "varchar(30)", "public.mood", "float8", "interval", "inet"}
 )
 
@@ -66,6 +70,8 @@ type drawer struct {
 	schema Schema
 	// parents are tables with a key of one column.
 	parents []drawnTable
+	// plain tables can be inherited from.
+	plain []drawnTable
 	// published by the user's publication, if there is one.
 	publish bool
 }
@@ -81,6 +87,9 @@ type drawnTable struct {
 	name    string // quoted, with the schema
 	number  int
 	columns []drawnColumn
+	// from is the table that it inherits the first columns from, if there is one.
+	from      string
+	inherited int
 	// key are the columns of the replica identity; nil: the whole row, or nothing.
 	key []drawnColumn
 	// narrow tables have no value that goes to TOAST.
@@ -116,21 +125,11 @@ func (d *drawer) table(number int) {
 	t := &drawnTable{number: number, narrow: d.publish && d.chance(2), name: quote(
 		pick(d.r, []string{"public", "public", `Odd "One`}),
 		fmt.Sprintf(pick(d.r, []string{"t%d", "t%d", "Order %d's", `tab"le%d`, "größe %d", "%%s%d", `back\slash%d`}), number))}
-	t.columns = append(t.columns, drawnColumn{name: `"k"`, kind: pick(d.r, keyTypes), notNull: true})
-	for i := range 2 + d.r.IntN(8) {
-		kinds := slices.Concat(keyTypes, otherTypes)
-		if t.narrow {
-			kinds = narrowTypes
-		}
-		t.columns = append(t.columns, drawnColumn{
-			name: quote(fmt.Sprintf(pick(d.r, []string{"c%d", "c%d", "c%d", "C c%d", `c"%d`, "%%d%d", "user%d", "表%d"}), i)),
-			kind: pick(d.r, kinds), notNull: d.chance(6),
-		})
+	if len(d.plain) > 0 && d.chance(5) {
+		d.inherit(t)
+	} else {
+		d.columns(t)
 	}
-	if t.narrow {
-		t.columns[0].kind = pick(d.r, []string{"int", "bigint", "uuid", "varchar(30)"})
-	}
-	t.partitioned = d.chance(4) && t.columns[0].kind != "bit(40)" // which has no hash
 	d.create(t)
 	if !t.partitioned {
 		d.indexes(t)
@@ -142,6 +141,9 @@ func (d *drawer) table(number int) {
 	if len(t.key) == 1 && t.key[0].name == `"k"` {
 		d.parents = append(d.parents, *t)
 	}
+	if !t.partitioned {
+		d.plain = append(d.plain, *t)
+	}
 	made := SchemaTable{Name: t.name}
 	if d.publish {
 		d.published(t, &made)
@@ -149,23 +151,83 @@ func (d *drawer) table(number int) {
 	d.schema.Tables = append(d.schema.Tables, made)
 }
 
+// columns draws a key and what is beside it.
+func (d *drawer) columns(t *drawnTable) {
+	kind := pick(d.r, keyTypes)
+	if t.narrow {
+		kind = pick(d.r, []string{"int", "bigint", "uuid", "varchar(30)"})
+	}
+	t.columns = append(t.columns, drawnColumn{name: `"k"`, kind: kind, notNull: true})
+	d.others(t, 2+d.r.IntN(8), []string{"c%d", "c%d", "c%d", "C c%d", `c"%d`, "%%d%d", "user%d", "表%d"})
+	t.partitioned = d.chance(4) && kind != "bit(40)" // which has no hash
+}
+
+// others adds columns of any type that the table may have.
+func (d *drawer) others(t *drawnTable, n int, names []string) {
+	kinds := slices.Concat(keyTypes, otherTypes)
+	switch {
+	case t.narrow:
+		kinds = narrowTypes
+	case d.major >= 14:
+		kinds = append(kinds, newTypes...)
+	}
+	for i := range n {
+		t.columns = append(t.columns, drawnColumn{
+			name: quote(fmt.Sprintf(pick(d.r, names), i)),
+			kind: pick(d.r, kinds), notNull: d.chance(6),
+		})
+	}
+}
+
+// inherit draws a table that has the columns of one before it, and perhaps more. Keys,
+// indexes, identity and triggers are its own.
+func (d *drawer) inherit(t *drawnTable) {
+	parent := pick(d.r, d.plain)
+	t.from, t.inherited, t.columns = parent.name, len(parent.columns), slices.Clone(parent.columns)
+	t.narrow, t.generated = parent.narrow, parent.generated
+	d.others(t, d.r.IntN(3), []string{fmt.Sprintf("own%d_%%d", t.number)})
+}
+
 // create makes the table, with holes of dropped columns and columns that came later.
 func (d *drawer) create(t *drawnTable) {
 	columns, dropped := make([]string, 0, len(t.columns)), 0
-	for i, c := range t.columns {
+	for i, c := range t.columns[t.inherited:] {
 		if d.chance(5) {
-			columns = append(columns, fmt.Sprintf("gone%d %s", dropped, pick(d.r, []string{"int", "text NOT NULL DEFAULT 'gone'"})))
+			columns = append(columns, fmt.Sprintf("gone%d_%d %s", t.number, dropped, pick(d.r, []string{"int", "text NOT NULL DEFAULT 'gone'"})))
 			dropped++
 		}
 		text := c.name + " " + c.kind
 		if c.notNull {
 			text += " NOT NULL"
 		}
-		if i == 0 && !t.partitioned && (c.kind == "int" || c.kind == "bigint") && d.chance(3) {
+		if i == 0 && t.from == "" && !t.partitioned && (c.kind == "int" || c.kind == "bigint") && d.chance(3) {
 			text += " GENERATED " + pick(d.r, []string{"ALWAYS", "BY DEFAULT"}) + " AS IDENTITY"
 		}
 		columns = append(columns, text)
 	}
+	if t.from == "" {
+		columns = append(columns, d.common(t)...)
+	}
+	switch {
+	case t.partitioned:
+		d.partitions(t, columns)
+	case t.from != "":
+		d.add("CREATE TABLE %s (%s) INHERITS (%s)", t.name, strings.Join(columns, ", "), t.from)
+	default:
+		d.add("CREATE TABLE %s (%s)", t.name, strings.Join(columns, ", "))
+	}
+	for i := range dropped {
+		d.add("ALTER TABLE %s DROP gone%d_%d", t.name, t.number, i)
+	}
+	if d.chance(4) && !t.partitioned && t.from == "" {
+		d.add("ALTER TABLE %s ADD later int DEFAULT 7", t.name)
+		t.columns = append(t.columns, drawnColumn{name: "later", kind: "int"})
+	}
+}
+
+// common are the columns that any table has, and one that some are made with.
+func (d *drawer) common(t *drawnTable) []string {
+	var columns []string
 	if d.chance(4) {
 		t.generated = true
 		columns = append(columns, d.generated(t))
@@ -175,19 +237,7 @@ func (d *drawer) create(t *drawnTable) {
 		mark = "varchar(30)"
 	}
 	t.columns = append(t.columns, drawnColumn{name: "touched", kind: "int"}, drawnColumn{name: "mark", kind: mark})
-	columns = append(columns, "touched int", "mark "+mark)
-	if t.partitioned {
-		d.partitions(t, columns)
-	} else {
-		d.add("CREATE TABLE %s (%s)", t.name, strings.Join(columns, ", "))
-	}
-	for i := range dropped {
-		d.add("ALTER TABLE %s DROP gone%d", t.name, i)
-	}
-	if d.chance(4) && !t.partitioned {
-		d.add("ALTER TABLE %s ADD later int DEFAULT 7", t.name)
-		t.columns = append(t.columns, drawnColumn{name: "later", kind: "int"})
-	}
+	return append(columns, "touched int", "mark "+mark)
 }
 
 // generated is a column that is made from one that can be made to text.

@@ -106,7 +106,8 @@ func (d *drawer) storage(t *drawnTable) {
 // references ties the table to one before it, or to itself; where a part is published,
 // parents may not be there.
 func (d *drawer) references(t *drawnTable) {
-	if d.publish || len(d.parents) == 0 || !d.chance(3) {
+	has := slices.ContainsFunc(t.columns, func(c drawnColumn) bool { return c.name == "ref" }) // by inheritance
+	if d.publish || len(d.parents) == 0 || has || !d.chance(3) {
 		return
 	}
 	parent := pick(d.r, d.parents)

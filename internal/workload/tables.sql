@@ -27,7 +27,10 @@ SELECT jsonb_build_object(
     'ForeignKeys', coalesce((
         SELECT jsonb_agg(jsonb_build_object('Columns', f.conkey, 'Parent', f.confrelid::int8, 'ParentColumns', f.confkey))
         FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conparentid = 0), '[]'),
-    'Referenced', EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = c.oid AND f.contype = 'f' AND f.conrelid <> c.oid))
+    -- By a foreign key of its own or of a table that inherits from it, which TRUNCATE takes along.
+    'Referenced', EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid <> f.confrelid AND f.confrelid IN (
+        WITH RECURSIVE heir(oid) AS (SELECT c.oid UNION SELECT i.inhrelid FROM pg_inherits i JOIN heir h ON i.inhparent = h.oid)
+        SELECT h.oid FROM heir h)))
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'

@@ -78,12 +78,16 @@ func (s *session) updateKey(ctx context.Context, t *table, _ int) (bool, error) 
 		}
 		value = &text
 	}
+	sql := literal(*value)
+	if s.catalog.types[c.Type].Name == "citext" && s.chance(2) {
+		sql = "pg_catalog.upper(" + names([]*column{c}) + "::text)" // the same key in other bytes
+	}
 	rows, ok, err := s.chosen(ctx, t, 1)
 	if !ok || err != nil {
 		return false, err
 	}
 	return true, s.exec(ctx, &s.g.n.keyUpdates,
-		fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.only, names([]*column{c}), literal(*value), rows))
+		fmt.Sprintf("UPDATE %s SET %s = %s WHERE %s", t.only, names([]*column{c}), sql, rows))
 }
 
 // swap exchanges a unique value between two rows: in one statement where the

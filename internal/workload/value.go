@@ -15,6 +15,7 @@ type typ struct {
 	Base       uint32 // of a domain
 	BaseTypmod int32
 	Subtype    uint32 // of a range
+	Range      uint32 // of a multirange
 	Labels     []string
 	Attributes []struct {
 		Type   uint32
@@ -51,6 +52,8 @@ func (ts types) value(r *rand.Rand, oid uint32, typmod int32, w wish) (text stri
 		return ts.row(r, t)
 	case t.Kind == "r":
 		return ts.rangeOf(r, t)
+	case t.Kind == "m":
+		return ts.multirange(r, t)
 	case t.Element != 0:
 		return ts.array(r, t, typmod)
 	}
@@ -104,6 +107,19 @@ func (ts types) rangeOf(r *rand.Rand, t *typ) (string, bool) {
 	default:
 		return "[" + quoted(low) + ",)", true
 	}
+}
+
+// multirange makes a set of up to three ranges, which may overlap.
+func (ts types) multirange(r *rand.Rand, t *typ) (string, bool) {
+	ranges := make([]string, r.IntN(4))
+	for i := range ranges {
+		text, ok := ts.value(r, t.Range, -1, anyValue)
+		if !ok {
+			return "", false
+		}
+		ranges[i] = text
+	}
+	return "{" + strings.Join(ranges, ",") + "}", true
 }
 
 // quoted puts a part into double quotes, as arrays, rows and ranges read them.
