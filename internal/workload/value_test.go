@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 func TestValue_EveryType(t *testing.T) {
 	t.Parallel()
 	for _, major := range []int{13, 18} {
-		t.Run(fmt.Sprint(major), func(t *testing.T) {
+		t.Run(strconv.Itoa(major), func(t *testing.T) {
 			t.Parallel()
 			kinds := slices.Concat(keyTypes, otherTypes, narrowTypes)
 			if major >= 14 {
