@@ -40,8 +40,8 @@ var connectionChecks = []check{
 	},
 	{
 		id: "source.standby", severity: Error, needs: source, replication: true, run: sourceStandby,
-		cause:  "The source is a standby. Before PostgreSQL 16 it cannot decode its WAL; from 16 on it can, but only with publications that exist on its primary (then a warning).",
-		remedy: "Use the primary as source; or create publications there and name them with `--publication`.",
+		cause:  "The source is a standby, where neither a publication can be created nor, before PostgreSQL 16, a slot; `cutover` could not close it to writers.",
+		remedy: "Use the primary as source, or copy once, with `--method dump`.",
 	},
 	{
 		id: "target.standby", severity: Error, needs: target, run: targetStandby,
@@ -196,19 +196,10 @@ func sourceStandby(_ context.Context, p *preflight) ([]Finding, error) {
 	if !p.source.inRecovery {
 		return nil, nil
 	}
-	if p.source.major() >= 16 && len(p.Publications) > 0 {
-		return []Finding{{
-			Severity: Warning,
-			Object:   p.source.database,
-			Message:  "the source is a standby",
-			Detail:   "A slot on a standby becomes ready only after its primary has written a record of its running transactions, and is lost when the primary removes rows that it needs (hot_standby_feedback = off) or lowers its wal_level.",
-			Hint:     "While the slot is being created, run on the primary as a superuser: SELECT pg_log_standby_snapshot(); Better use the primary as source.",
-		}}, nil
-	}
 	return []Finding{{
 		Object:  p.source.database,
 		Message: "the source is a standby, where no publication can be created",
-		Hint:    "Use the primary as source; from PostgreSQL 16 on a standby also serves with publications that exist.",
+		Hint:    "Use the primary as source, or copy once, with --method dump.",
 	}}, nil
 }
 

@@ -90,7 +90,6 @@ var severities = map[string][]Severity{
 	"source.publications":      {Warning},
 	"source.size":              {Error},
 	"source.slots":             {Warning},
-	"source.standby":           {Warning},
 	"source.create_slot":       {Warning},
 	"source.version":           {Warning},
 	"source.wal_rate":          {Warning},

@@ -19,6 +19,7 @@ type options struct {
 	dial     pgconn.DialFunc
 	wrap     func(net.Conn) net.Conn
 	settings params
+	cache    bool
 }
 
 // WithPurpose adds what the connection is for to its application_name, such as
@@ -40,6 +41,13 @@ func WithConn(wrap func(net.Conn) net.Conn) Option {
 // WithSetting sets one more setting of the session, after the pinned ones.
 func WithSetting(name, value string) Option {
 	return func(o *options) { o.settings = append(o.settings, param{name, value}) }
+}
+
+// WithStatementCache keeps statements with parameters prepared, for a connection that
+// runs the same ones over and over. Without it they take one round trip instead of two
+// at their first use, and work through poolers, but are parsed each time.
+func WithStatementCache() Option {
+	return func(o *options) { o.cache = true }
 }
 
 // Connect opens an ordinary connection with the pinned session settings.
@@ -94,6 +102,9 @@ func (i *Info) configure(opts []Option) (*pgx.ConnConfig, options) {
 		name += "/" + o.purpose
 	}
 	config.RuntimeParams["application_name"] = name
+	if !o.cache {
+		config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	return config, o
 }
 

@@ -62,9 +62,10 @@ func (e *engine) copyTables(ctx context.Context, s *exported) error {
 }
 
 // writeConnection opens target connections that are ready to write.
-func (e *engine) writeConnection(purpose string) func(context.Context) (*pgx.Conn, error) {
+func (e *engine) writeConnection(purpose string, opts ...conninfo.Option) func(context.Context) (*pgx.Conn, error) {
+	opts = append(opts, conninfo.WithPurpose(purpose))
 	return func(ctx context.Context) (*pgx.Conn, error) {
-		conn, err := e.o.Target.Connect(ctx, conninfo.WithPurpose(purpose))
+		conn, err := e.o.Target.Connect(ctx, opts...)
 		if err != nil {
 			return nil, err
 		}

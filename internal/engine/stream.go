@@ -12,6 +12,7 @@ import (
 	"github.com/walferry/walferry/applier"
 	"github.com/walferry/walferry/decoder"
 	"github.com/walferry/walferry/internal/catalog"
+	"github.com/walferry/walferry/internal/conninfo"
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/source"
 	"github.com/walferry/walferry/internal/target"
@@ -91,7 +92,7 @@ func (e *engine) streamLanes(ctx context.Context, conn *source.Conn, lanes []dec
 		return err
 	}
 	app := applier.New(applier.Options{
-		Connect:      e.writeConnection("apply"),
+		Connect:      e.writeConnection("apply", conninfo.WithStatementCache()),
 		Checkpoint:   target.Checkpointer{Migration: e.m.Name, Epoch: e.m.Epoch},
 		Lanes:        len(lanes),
 		LaneStarts:   lanes,

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -192,7 +193,10 @@ func Restart(ctx context.Context, conn *pgx.Conn, m *Migration) error {
 
 // SaveChoices records what the migration was asked to move, as JSON.
 func SaveChoices(ctx context.Context, conn Execer, name string, choices any) error {
-	_, err := conn.Exec(ctx, `UPDATE walferry.migration SET choices = $2 WHERE name = $1`, name, choices)
+	text, err := json.Marshal(choices)
+	if err == nil {
+		_, err = conn.Exec(ctx, `UPDATE walferry.migration SET choices = $2 WHERE name = $1`, name, string(text))
+	}
 	return errors.Wrapf(err, "record the choices of migration %q on the target", name)
 }
 
