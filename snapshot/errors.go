@@ -30,6 +30,7 @@ var errTarget = errors.New("the target failed")
 const (
 	lockNotAvailable = "55P03"
 	undefinedTable   = "42P01"
+	undefinedColumn  = "42703"
 )
 
 // stateOf returns the SQLSTATE of a server's error; "" for any other.
@@ -87,6 +88,9 @@ func onSide(s side, err error) error {
 		}
 		if pgErr.Hint != "" {
 			wrapped = errors.WithHint(wrapped, pgErr.Hint)
+		}
+		if s == targetSide && (pgErr.Code == undefinedColumn || pgErr.Code == undefinedTable) {
+			wrapped = errors.WithHint(wrapped, "The source has it since its schema was moved: make the same change on the target, then run the same command again.")
 		}
 	}
 	return wrapped

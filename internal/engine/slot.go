@@ -142,17 +142,16 @@ func (e *engine) makeSlot(ctx context.Context) (*exported, error) {
 	return e.passUnseen(ctx, s, next)
 }
 
-// passUnseen makes the migration begin later when a table was altered while its slot was
-// made, which the slot may not know: where another slot's creation ended, the snapshot
-// is that one's, and the migration's slot decodes from where the other's creation began, by
-// what it knew of the catalogs then.
+// passUnseen makes the migration begin later when a definition changed while its slot was
+// made, of which the slot may not know: at the consistent point of another slot, from
+// whose snapshot the tables are copied. The migration's slot is advanced to it, and thereby
+// past its own creation.
 func (e *engine) passUnseen(ctx context.Context, s *exported, since int64) (*exported, error) {
 	object, err := source.Unseen(ctx, e.src, since)
 	if err != nil || object == "" {
 		return s, err
 	}
 	e.o.Logger.WarnContext(ctx, "the migration begins at a second consistent point: a definition changed while the slot was made", "object", object)
-	made := s.point
 	s.close(ctx)
 	conn, err := source.Connect(ctx, e.o.Source, e.o.Logger)
 	if err != nil {
@@ -161,12 +160,7 @@ func (e *engine) passUnseen(ctx context.Context, s *exported, since int64) (*exp
 	if s, err = e.snapshotOn(ctx, conn); err != nil {
 		return nil, err
 	}
-	restart, err := source.AdvanceSlot(ctx, e.src, e.m.Slot, s.point)
-	if err == nil && restart <= made {
-		err = errors.Newf("replication slot %q on the source still begins at its creation", e.m.Slot)
-		err = errors.WithHint(err, "run the same command again")
-	}
-	return s, err
+	return s, source.AdvanceSlot(ctx, e.src, e.m.Slot, s.point)
 }
 
 // newSnapshot exports a snapshot by a temporary slot, whose consistent point

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,13 @@ func commit(t *testing.T, tx pgx.Tx) {
 	if err := tx.Commit(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// slotWaits reports whether the creation of a slot waits for a transaction.
+func (p pair) slotWaits(t *testing.T, xid string) bool {
+	t.Helper()
+	return pgtest.Query(t, p.source, `SELECT count(*) FROM pg_locks l JOIN pg_replication_slots s ON s.active_pid = l.pid
+		WHERE l.locktype = 'transactionid' AND NOT l.granted AND l.transactionid::text = $1 AND s.slot_name LIKE 'walferry_default%'`, xid)[0][0] != "0"
 }
 
 // TestEndToEnd_AlteredWhileTheSlotIsMade: a slot does not know what commits between the
@@ -57,10 +65,7 @@ func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) 
 	// Servers of its own: the creation of a slot waits for everybody's transactions.
 	p := pair{target: pgtest.Start(t, to, nil).Database(t), source: pgtest.Start(t, from, nil).Database(t, `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE altered (id int PRIMARY KEY, v mood);
 		INSERT INTO altered SELECT i, 'old' FROM generate_series(1, 100) i`)}
-	awaited := func(xid string) bool {
-		return pgtest.Query(t, p.source, `SELECT count(*) FROM pg_locks l JOIN pg_replication_slots s ON s.active_pid = l.pid
-			WHERE l.locktype = 'transactionid' AND NOT l.granted AND l.transactionid::text = $1 AND s.slot_name LIKE 'walferry_default%'`, xid)[0][0] != "0"
-	}
+	awaited := func(xid string) bool { return p.slotWaits(t, xid) }
 	first, firstXID := open(t, p.source)
 	m := start(t, p.args("migrate")...)
 	pgtest.Eventually(t, "the slot's creation waits", func() bool { return m.running() && awaited(firstXID) })
@@ -95,5 +100,23 @@ func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) 
 		return p.phase(t) == "streaming" && pgtest.Query(t, p.target, `SELECT count(*) FROM altered WHERE id > 100`)[0][0] == "3"
 	})
 	m.kill()
+	p.finish(t)
+}
+
+// TestEndToEnd_AlteredSinceTheSchemaWasMoved stops in the copy, saying what to do, and goes on after.
+func TestEndToEnd_AlteredSinceTheSchemaWasMoved(t *testing.T) {
+	t.Parallel()
+	p := simplePair(t, `CREATE TABLE altered (id int PRIMARY KEY)`, `INSERT INTO altered SELECT generate_series(1, 100)`)
+	first, xid := open(t, p.source)
+	m := start(t, p.args("migrate")...)
+	pgtest.Eventually(t, "the slot's creation waits", func() bool { return m.running() && p.slotWaits(t, xid) })
+	const column = `ALTER TABLE altered ADD COLUMN extra int DEFAULT 7`
+	pgtest.Exec(t, p.source, column)
+	commit(t, first)
+	m.wait(1)
+	if told := m.Stderr.String(); !strings.Contains(told, "make the same change on the target") {
+		t.Errorf("no word of what to do: %s", told)
+	}
+	pgtest.Exec(t, p.target, column)
 	p.finish(t)
 }

@@ -25,11 +25,20 @@ func Unseen(ctx context.Context, conn *pgx.Conn, since int64) (object string, er
 	return object, errors.Wrap(err, "look for tables that were altered on the source")
 }
 
-// AdvanceSlot moves a slot that nobody uses to a later position, and returns its restart_lsn.
-func AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, to LSN) (restart LSN, err error) {
-	if _, err := conn.Exec(ctx, `SELECT pg_catalog.pg_replication_slot_advance($1, $2::text::pg_lsn)`, name, to.String()); err != nil {
-		return 0, errors.Wrapf(err, "advance replication slot %q on the source to %s", name, errors.Safe(to))
+// AdvanceSlot moves a slot that nobody uses to a later position, and fails unless decoding
+// for it begins later, too.
+func AdvanceSlot(ctx context.Context, conn *pgx.Conn, name string, to LSN) error {
+	before, err := ReadSlot(ctx, conn, name)
+	if err != nil {
+		return err
 	}
-	state, err := ReadSlot(ctx, conn, name)
-	return state.RestartLSN, err
+	if _, err := conn.Exec(ctx, `SELECT pg_catalog.pg_replication_slot_advance($1, $2::text::pg_lsn)`, name, to.String()); err != nil {
+		return errors.Wrapf(err, "advance replication slot %q on the source to %s", name, errors.Safe(to))
+	}
+	after, err := ReadSlot(ctx, conn, name)
+	if err == nil && after.RestartLSN <= before.RestartLSN {
+		err = errors.Newf("replication slot %q on the source still begins at %s", name, errors.Safe(after.RestartLSN))
+		err = errors.WithHint(err, "run the same command again")
+	}
+	return err
 }
