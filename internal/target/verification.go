@@ -64,7 +64,7 @@ func AddVerdict(ctx context.Context, conn *pgx.Conn, migration string, v Verdict
 	_, err := conn.Exec(ctx, `
 		INSERT INTO walferry.verdict (migration, namespace, name, lsn, verdict) VALUES ($1, $2, $3, $4::text::pg_lsn, $5)
 		ON CONFLICT (migration, namespace, name) DO UPDATE SET lsn = excluded.lsn, verdict = excluded.verdict, verified_at = excluded.verified_at`,
-		migration, v.Namespace, v.Name, v.LSN.String(), v.JSON)
+		migration, v.Namespace, v.Name, v.LSN.String(), string(v.JSON))
 	return errors.Wrapf(err, "record the verdict about table %s.%s on the target", v.Namespace, v.Name)
 }
 
