@@ -6,11 +6,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// leastFrozenBytes is from which size on freezing is worth a new file for the table, which costs
+// more than to copy a few pages: there may be a hundred thousand such tables.
+const leastFrozenBytes = 128 << 10
+
 // empty empties the target table where that is asked for, and says whether its rows
 // can be written frozen, so that nobody has to write the pages again later: into a
 // table that was truncated by the same transaction. Where freeze asks for it, a table
 // that is empty already is truncated, if the role may and nobody reads it.
 func (w *worker) empty(ctx context.Context, t *Table, leftover, freeze bool) (frozen bool, err error) {
+	if !leftover && !t.Truncate && !freeze {
+		return false, nil
+	}
 	const look = `SELECT c.relkind = 'r',
 		c.relkind = 'r' AND has_table_privilege(c.oid, 'TRUNCATE')
 			AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.conrelid <> c.oid)

@@ -152,7 +152,7 @@ func (w *worker) whole(ctx context.Context, p *part, progress func()) error {
 		if err != nil {
 			return onTarget(err, "begin the ledger entry")
 		}
-		frozen, err := w.empty(ctx, p.table, leftover, true)
+		frozen, err := w.empty(ctx, p.table, leftover, p.table.Bytes >= leastFrozenBytes)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ SELECT c.oid
      , n.nspname AS schema
      , c.relname AS name
      , c.relkind::pg_catalog.text AS kind
+     , c.relpersistence::pg_catalog.text AS persistence
      , coalesce(e.extname, '') AS extension
      , e.oid IS NOT NULL AND c.oid = ANY (e.extconfig) AS config
      , coalesce(e.extcondition[pg_catalog.array_position(e.extconfig, c.oid)], '') AS condition

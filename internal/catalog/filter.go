@@ -41,11 +41,13 @@ type candidate struct {
 	OID            uint32
 	Schema, Name   string
 	Kind           string
+	Persistence    string
 	Extension      string
 	Config         bool
 	Condition      string
 	Parent         uint32
 	Patterns       []int32
+	root           Name // of the partitioned tables over it
 	chosen, banned bool
 }
 
@@ -114,6 +116,7 @@ func choose(ctx context.Context, q Querier, f Filter) ([]candidate, error) {
 		for a := byOID[c.Parent]; a != nil; a = byOID[a.Parent] {
 			c.chosen = c.chosen || a.chosen
 			c.banned = c.banned || a.banned
+			c.root = Name{a.Schema, a.Name}
 		}
 		if c.chosen && !c.banned {
 			chosen = append(chosen, c)

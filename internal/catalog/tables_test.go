@@ -87,6 +87,36 @@ func describe(t catalog.Table) string {
 	return b.String()
 }
 
+// TestListTables finds the same without a look into the tables.
+func TestListTables(t *testing.T) {
+	t.Parallel()
+	for _, major := range majors {
+		t.Run(strconv.Itoa(major), func(t *testing.T) {
+			t.Parallel()
+			conn := open(t, major, shopSQL)
+			for _, f := range []catalog.Filter{{}, {Tables: []string{"app.part"}}, {ExcludeSchemas: []string{"app"}}} {
+				tables, err := catalog.Tables(t.Context(), conn, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var want []catalog.ListedTable
+				for _, table := range tables {
+					if table.Kind == catalog.KindTable {
+						want = append(want, catalog.ListedTable{Name: table.Name, Persistence: table.Persistence, Root: table.Root})
+					}
+				}
+				got, err := catalog.ListTables(t.Context(), conn, f)
+				if err != nil || len(got) == 0 {
+					t.Fatalf("%v, %v", got, err)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("got %v, want %v", got, want)
+				}
+			}
+		})
+	}
+}
+
 func TestTables_Columns(t *testing.T) {
 	t.Parallel()
 	for _, major := range majors {

@@ -73,14 +73,14 @@ func (e *engine) copyUnlogged(ctx context.Context) error {
 	if e.m.Slot == "" || len(e.o.Publications) > 0 {
 		return nil // a dump has copied them with all others; publications name what moves
 	}
-	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
+	tables, err := catalog.ListTables(ctx, e.src, e.o.Filter)
 	if err != nil {
 		return err
 	}
 	var names []catalog.Name
-	for i := range tables {
-		if tables[i].Kind == catalog.KindTable && tables[i].Persistence == catalog.Unlogged {
-			names = append(names, tables[i].Name)
+	for _, t := range tables {
+		if t.Persistence == catalog.Unlogged {
+			names = append(names, t.Name)
 		}
 	}
 	if len(names) == 0 {

@@ -187,8 +187,8 @@ func (e *engine) leftovers(ctx context.Context) (objects []string, held int, err
 		objects = append(objects, "what closes database "+e.m.Database+" on the source to writers")
 	}
 	objects = append(objects, "migration "+e.m.Name+" in schema walferry on the target")
-	entries, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
-	return objects, len(entries), err
+	held, err = target.CountPending(ctx, e.dst, e.m.Name, schema.Finish)
+	return objects, held, err
 }
 
 // restoreHeld runs what is left of the schema, the indexes first: keys refer to them.

@@ -76,6 +76,10 @@ func (e *engine) writeConnection(purpose string, opts ...conninfo.Option) func(c
 	}
 }
 
+// shownCopying is from which size on the ledger says that a table is being copied: smaller
+// ones are done before anybody looks.
+const shownCopying = 1 << 20
+
 // copyProgress adds up what the tables report, and lets status see which are under way.
 func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func(snapshot.Progress) {
 	var total copyTotal
@@ -85,7 +89,7 @@ func (e *engine) copyProgress(ctx context.Context, tables []snapshot.Table) func
 	})
 	var starting sync.Mutex // of e.dst
 	return func(p snapshot.Progress) {
-		if p.State == snapshot.Started {
+		if p.State == snapshot.Started && p.Table.Bytes >= shownCopying {
 			starting.Lock()
 			err := target.StartCopy(ctx, e.dst, e.m.Name, p.Table.Namespace, p.Table.Name)
 			starting.Unlock()
@@ -140,7 +144,7 @@ func (l ledger) BeginChunks(ctx context.Context, conn *pgx.Conn, t *snapshot.Tab
 		from = "ONLY " + from
 	}
 	var holds bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")").Scan(&holds); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")", pgx.QueryExecModeExec).Scan(&holds); err != nil {
 		return false, errors.Wrapf(err, "look for rows in %s on the target", t)
 	}
 	if !holds {

@@ -27,9 +27,11 @@ func (e *engine) createPublications(ctx context.Context) error {
 		return err
 	}
 	name := e.slotName()
-	all, err := catalog.Tables(ctx, e.src, catalog.Filter{})
-	if err != nil {
-		return err
+	all := tables
+	if !e.o.Filter.IsZero() {
+		if all, err = catalog.Tables(ctx, e.src, catalog.Filter{}); err != nil {
+			return err
+		}
 	}
 	full, insertOnly := publish(all, tables)
 	statements := map[string]string{name: publicationSQL(name, full, "insert, update, delete, truncate")}

@@ -68,8 +68,8 @@ func (e *engine) dumpSchema(ctx context.Context, snapshotName string) error {
 
 // restore runs the pending entries of one stage of the schema, in phase.
 func (e *engine) restore(ctx context.Context, phase target.Phase, stage schema.Stage, jobs int) error {
-	pending, err := target.PendingEntries(ctx, e.dst, e.m.Name, stage)
-	if err != nil || len(pending) == 0 {
+	pending, err := target.CountPending(ctx, e.dst, e.m.Name, stage)
+	if err != nil || pending == 0 {
 		return err
 	}
 	if err := e.setPhase(ctx, phase); err != nil {

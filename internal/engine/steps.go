@@ -151,11 +151,11 @@ func (e *engine) stepObjects(ctx context.Context, a cutover.Actions) (string, er
 
 // stepSchema restores what was held back or taken down.
 func (e *engine) stepSchema(ctx context.Context, a cutover.Actions) (string, error) {
-	pending, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
-	if err != nil {
-		return "", err
-	}
 	if a.Dry() {
+		pending, err := target.PendingEntries(ctx, e.dst, e.m.Name, schema.Finish)
+		if err != nil {
+			return "", err
+		}
 		for i := range pending {
 			if err := a.Do(ctx, "target: restore "+pending[i].Object(), nil); err != nil {
 				return "", err
@@ -163,10 +163,14 @@ func (e *engine) stepSchema(ctx context.Context, a cutover.Actions) (string, err
 		}
 		return "", nil
 	}
+	pending, err := target.CountPending(ctx, e.dst, e.m.Name, schema.Finish)
+	if err != nil {
+		return "", err
+	}
 	if err := e.restore(ctx, target.CuttingOver, schema.Finish, 1); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d restored", len(pending)), e.refreshViews(ctx)
+	return fmt.Sprintf("%d restored", pending), e.refreshViews(ctx)
 }
 
 func (e *engine) stepValidate(ctx context.Context, a cutover.Actions) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/errors"
 	"golang.org/x/sync/errgroup"
@@ -115,6 +116,7 @@ func (e *engine) streamLanes(ctx context.Context, conn *source.Conn, lanes []dec
 	w := watch{
 		engine: e, app: app, in: in, positions: positions, routes: routes, applied: applied,
 		drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0,
+		compareAt: time.Now().Add(publishedEvery),
 	}
 	g.Go(func() error {
 		defer close(applied)

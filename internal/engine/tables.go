@@ -74,13 +74,13 @@ func (e *engine) warnUnpublished(ctx context.Context, listed map[catalog.Name]bo
 
 // skippedTables names the chosen tables whose rows are not moved.
 func (e *engine) skippedTables(ctx context.Context, skip func(catalog.Name, string)) error {
-	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
+	tables, err := catalog.ListTables(ctx, e.src, e.o.Filter)
 	if err != nil {
 		return err
 	}
-	for i := range tables {
-		if tables[i].Kind == catalog.KindTable && tables[i].Persistence == catalog.Unlogged {
-			skip(tables[i].Name, unloggedReason)
+	for _, t := range tables {
+		if t.Persistence == catalog.Unlogged {
+			skip(t.Name, unloggedReason)
 		}
 	}
 	foreign, err := catalog.Skipped(ctx, e.src, e.o.Filter)
@@ -168,19 +168,15 @@ func (e *engine) restartDump(ctx context.Context) error {
 	if !slices.ContainsFunc(rows, func(t target.Table) bool { return t.State == target.TablePending || t.State == target.TableCopying }) {
 		return nil
 	}
-	for _, t := range rows {
-		if !t.Copied() {
-			continue
-		}
-		if e.o.IfNotEmpty == Append {
-			err := errors.Newf("table %s.%s was copied by an earlier attempt, from another snapshot", t.Namespace, t.Name)
-			return errors.WithHint(err, "empty the copied tables and begin anew after walferry cleanup: with --if-not-empty append their rows cannot be told from yours")
-		}
-		if err := target.CopyAgain(ctx, e.dst, e.m.Name, t.Namespace, t.Name); err != nil {
-			return err
-		}
+	copied := slices.IndexFunc(rows, target.Table.Copied)
+	if copied < 0 {
+		return nil
 	}
-	return nil
+	if e.o.IfNotEmpty == Append {
+		err := errors.Newf("table %s.%s was copied by an earlier attempt, from another snapshot", rows[copied].Namespace, rows[copied].Name)
+		return errors.WithHint(err, "empty the copied tables and begin anew after walferry cleanup: with --if-not-empty append their rows cannot be told from yours")
+	}
+	return target.CopyAgain(ctx, e.dst, e.m.Name)
 }
 
 // warnNewTables names the tables that the filter chooses and that were made after the
@@ -190,7 +186,7 @@ func (e *engine) warnNewTables(ctx context.Context) error {
 	if e.command != target.Migrate || e.m.Slot == "" || len(e.o.Publications) > 0 {
 		return nil
 	}
-	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
+	tables, err := catalog.ListTables(ctx, e.src, e.o.Filter)
 	if err != nil && e.src.IsClosed() {
 		return err
 	}
@@ -205,9 +201,8 @@ func (e *engine) warnNewTables(ctx context.Context) error {
 	for _, t := range rows {
 		known[catalog.Name{Schema: t.Namespace, Name: t.Name}] = true
 	}
-	for i := range tables {
-		t := &tables[i]
-		if t.Kind == catalog.KindTable && !known[t.Name] && !known[t.Root] {
+	for _, t := range tables {
+		if !known[t.Name] && !known[t.Root] {
 			e.warn("table " + t.String() + " was made after the migration began, and is not moved: make it on the target, " +
 				"and on the source add it to publication " + e.m.Publications[0])
 		}

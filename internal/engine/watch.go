@@ -25,6 +25,10 @@ const (
 	lagEvery = 500 * time.Millisecond
 	// samplesEvery is after how many looks the positions are kept, for forecasts.
 	samplesEvery = 10
+	// publishedEvery is how often the publications are compared with the ledger, when that
+	// takes no more than publishedShare of the time: with many tables it takes long.
+	publishedEvery = 10 * time.Second
+	publishedShare = 20
 	// sequencesEvery is how often sequences are pushed ahead, by sequenceMargin numbers.
 	sequencesEvery = 10 * time.Second
 	sequenceMargin = 1_000_000
@@ -50,6 +54,7 @@ type watch struct {
 	last       decoder.LSN
 	looks      int
 	ending     bool
+	compareAt  time.Time          // when the publications are, the next time
 	pushed     time.Time          // the sequences
 	handedOver string             // to whom; empty while nobody asked
 	rowByRow   []applier.RowByRow // as recorded
@@ -115,10 +120,12 @@ func (w *watch) look(ctx context.Context) error {
 			return err
 		}
 	}
-	if w.looks++; w.looks%20 == 0 {
+	w.looks++
+	if began := time.Now(); !w.ending && began.After(w.compareAt) {
 		if err := w.publishedSince(ctx); err != nil {
 			return err
 		}
+		w.compareAt = time.Now().Add(max(publishedEvery, publishedShare*time.Since(began)))
 	}
 	if err := w.recordRowByRow(ctx, stats.RowByRow); err != nil {
 		return err

@@ -65,6 +65,21 @@ func Apply(ctx context.Context, tx pgx.Tx, e Entry) (warning string, err error) 
 	return strings.Join(warnings, "\n"), nil
 }
 
+// ApplyAll runs entries in the caller's transaction, in one round trip. Nothing is
+// tolerated: after an error, which does not say of which entry it is, the transaction is
+// to be rolled back.
+func ApplyAll(ctx context.Context, tx pgx.Tx, entries []Entry) error {
+	var script strings.Builder
+	for i := range entries {
+		for _, sql := range []string{entries[i].SQL, entries[i].OwnerSQL} {
+			script.WriteString(sql)
+			script.WriteString("\n;\n") // the line break ends a comment that sql may end in
+		}
+	}
+	_, err := tx.Conn().PgConn().Exec(ctx, script.String()).ReadAll()
+	return errors.Wrap(err, "create entries of the schema on the target")
+}
+
 // giveAway changes the owner of an entry's object. Unless a superuser asks, the
 // server wants the new owner to be allowed to create in the schema: a right that
 // it may have had on the source only because everybody had it in public until

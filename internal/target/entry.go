@@ -94,6 +94,13 @@ func PendingEntries(ctx context.Context, conn *pgx.Conn, migration string, stage
 	return entries, errors.Wrap(err, "read the schema's entries on the target")
 }
 
+// CountPending counts the entries of a stage that have not been run.
+func CountPending(ctx context.Context, conn *pgx.Conn, migration string, stage schema.Stage) (n int, err error) {
+	err = conn.QueryRow(ctx, `SELECT pg_catalog.count(*) FROM walferry.entry WHERE migration = $1 AND stage = $2 AND state = 'pending'`,
+		migration, string(stage)).Scan(&n)
+	return n, errors.Wrap(err, "read the schema's entries on the target")
+}
+
 // Warnings lists what of the schema was not, or not wholly, restored.
 func Warnings(ctx context.Context, conn *pgx.Conn, migration string) ([]Warning, error) {
 	rows, err := conn.Query(ctx, `

@@ -107,6 +107,16 @@ func (s sets) first(oid uint32) uint32 {
 // one transaction. Where anything but tables without a lane changes, all lanes must
 // stand at the same LSN.
 func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64, n int, tables []LaneTable) error {
+	type assignment struct {
+		Namespace string   `json:"namespace"`
+		Name      string   `json:"name"`
+		Lane      int      `json:"lane"`
+		Split     []string `json:"split"`
+	}
+	assigned := make([]assignment, len(tables))
+	for i, t := range tables {
+		assigned[i] = assignment{t.Namespace, t.Name, t.Lane, t.Split}
+	}
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			// The first row takes over the counts of those that go.
@@ -137,14 +147,12 @@ func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64
 		if rows != n {
 			return errors.Mark(errors.Newf("migration %q was taken over by another instance of walferry", migration), applier.ErrFenced)
 		}
-		batch := &pgx.Batch{}
-		for _, t := range tables {
-			batch.Queue(`
-				UPDATE walferry."table" SET lane = $4, split = $5
-				WHERE migration = $1 AND namespace = $2 AND name = $3 AND (lane, split) IS DISTINCT FROM ($4, $5::text[])`,
-				migration, t.Namespace, t.Name, t.Lane, t.Split)
-		}
-		return tx.SendBatch(ctx, batch).Close()
+		_, err = tx.Exec(ctx, `
+			UPDATE walferry."table" t SET lane = l.lane, split = l.split
+			FROM pg_catalog.jsonb_to_recordset($2) l (namespace text, name text, lane integer, split text[])
+			WHERE t.migration = $1 AND t.namespace = l.namespace AND t.name = l.name
+			  AND (t.lane, t.split) IS DISTINCT FROM (l.lane, l.split)`, migration, assigned)
+		return err
 	})
 	return errors.Wrap(err, "assign tables to lanes on the target")
 }

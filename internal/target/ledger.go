@@ -62,15 +62,24 @@ func Tables(ctx context.Context, conn *pgx.Conn, migration string) ([]Table, err
 }
 
 // AddTables records tables that the ledger does not have yet; others are left as they are.
-func AddTables(ctx context.Context, conn *pgx.Conn, migration string, tables []Table) error {
-	batch := &pgx.Batch{}
-	for _, t := range tables {
-		batch.Queue(`
-			INSERT INTO walferry."table" (migration, namespace, name, state, watermark, reason)
-			VALUES ($1, $2, $3, $4, $5::text::pg_lsn, $6) ON CONFLICT DO NOTHING`,
-			migration, t.Namespace, t.Name, t.State, lsnText(t.Watermark), t.Reason)
+func AddTables(ctx context.Context, conn Execer, migration string, tables []Table) error {
+	if len(tables) == 0 {
+		return nil
 	}
-	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record tables in the ledger on the target")
+	columns := make([][]string, 4) // one statement for all: there may be a hundred thousand
+	watermarks := make([]*string, len(tables))
+	for i, t := range tables {
+		for c, value := range []string{t.Namespace, t.Name, string(t.State), t.Reason} {
+			columns[c] = append(columns[c], value)
+		}
+		watermarks[i] = lsnText(t.Watermark)
+	}
+	_, err := conn.Exec(ctx, `
+		INSERT INTO walferry."table" (migration, namespace, name, state, reason, watermark)
+		SELECT $1, t.* FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
+			pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[]::pg_lsn[])) t
+		ON CONFLICT DO NOTHING`, migration, columns[0], columns[1], columns[2], columns[3], watermarks)
+	return errors.Wrap(err, "record tables in the ledger on the target")
 }
 
 // StartCopy shows in the ledger that a table is being copied.
@@ -81,12 +90,12 @@ func StartCopy(ctx context.Context, conn Execer, migration, namespace, name stri
 	return errors.Wrapf(err, "record on the target that table %s.%s is being copied", namespace, name)
 }
 
-// CopyAgain takes back that a table is copied: its rows are to be replaced.
-func CopyAgain(ctx context.Context, conn Execer, migration, namespace, name string) error {
+// CopyAgain takes back that tables are copied: their rows are to be replaced.
+func CopyAgain(ctx context.Context, conn Execer, migration string) error {
 	_, err := conn.Exec(ctx, `
-		UPDATE walferry."table" SET state = 'copying'
-		WHERE migration = $1 AND namespace = $2 AND name = $3`, migration, namespace, name)
-	return errors.Wrapf(err, "record on the target that table %s.%s is copied again", namespace, name)
+		UPDATE walferry."table" SET state = $2 WHERE migration = $1 AND state IN ($3, $4)`,
+		migration, TableCopying, TableIndexing, TableReady)
+	return errors.Wrap(err, "record on the target that its tables are copied again")
 }
 
 // IndexesDone marks every copied table as ready.

@@ -2,8 +2,6 @@ package target
 
 import (
 	"context"
-	"slices"
-	"sync"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pgx/v5"
@@ -18,22 +16,26 @@ type Restorer struct {
 	Migration string
 	// Connect opens a target connection with the session settings of schema.Prepare.
 	Connect func(ctx context.Context) (*pgx.Conn, error)
-	Jobs    int
-	// Done is called after each entry, by one goroutine at a time; nil means nobody asks.
+	// Jobs is how many entries of the stage Index run at a time.
+	Jobs int
+	// Done is called after each entry, or the last of a group, by one goroutine at a time; nil means nobody asks.
 	Done func(done, total int, e Entry)
 }
 
-// Run runs the pending entries of a stage, each in a transaction with its
-// recorded state, so that none is run twice and a killed run goes on where it
-// was. Entries run in order, Jobs at a time when Jobs is more than one and as
-// far as their dependencies allow.
+// Run runs the pending entries of a stage, in transactions with their recorded
+// state, so that none is run twice and a killed run goes on where it was. Those of the
+// stage Index, which may take long, run Jobs at a time, each in a transaction of its own, as far
+// as their dependencies allow; the others in groups, in order.
 func (r *Restorer) Run(ctx context.Context, stage schema.Stage) error {
 	conn, err := r.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	entries, err := PendingEntries(ctx, conn, r.Migration, stage)
-	if err := errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx))); err != nil {
+	if err == nil && stage != schema.Index {
+		err = r.inOrder(ctx, conn, entries)
+	}
+	if err := errors.CombineErrors(err, conn.Close(context.WithoutCancel(ctx))); err != nil || stage != schema.Index {
 		return err
 	}
 	q := newEntryQueue(entries)
@@ -60,16 +62,39 @@ func (r *Restorer) work(ctx context.Context, q *entryQueue) (err error) {
 		if !ok {
 			return nil
 		}
-		if err := r.run(ctx, conn, e); err != nil {
+		if _, err := r.one(ctx, conn, e); err != nil {
 			return err
 		}
-		failpoint.Hit("schema " + string(e.Stage) + ": committed")
 		q.finish(e, r.Done)
 	}
 }
 
-func (r *Restorer) run(ctx context.Context, conn *pgx.Conn, e Entry) error {
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+// inOrder runs entries in groups, and those of a group that fails one by one.
+func (r *Restorer) inOrder(ctx context.Context, conn *pgx.Conn, entries []Entry) error {
+	total := len(entries)
+	size := maxGroup
+	for len(entries) > 0 {
+		group := entries[:groupLen(entries, size)]
+		entries = entries[len(group):]
+		refused, err := r.group(ctx, conn, group)
+		if err != nil {
+			return err
+		}
+		size = min(2*size, maxGroup)
+		if refused { // where much is, little is tried together
+			size = max(len(group)/4, 1)
+		}
+		if r.Done != nil {
+			done := total - len(entries)
+			r.Done(done, total, group[len(group)-1])
+		}
+	}
+	return nil
+}
+
+// one runs an entry in a transaction of its own, and reports whether it left a warning.
+func (r *Restorer) one(ctx context.Context, conn *pgx.Conn, e Entry) (warned bool, err error) {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		entry := e.Entry
 		entry.SQL = schema.Unvalidated(entry)
 		warning, err := schema.Apply(ctx, tx, entry)
@@ -77,7 +102,7 @@ func (r *Restorer) run(ctx context.Context, conn *pgx.Conn, e Entry) error {
 			return err
 		}
 		state := EntryDone
-		if warning != "" {
+		if warned = warning != ""; warned {
 			state = EntryWarning
 		}
 		_, err = tx.Exec(ctx, `UPDATE walferry.entry SET state = $3, message = $4 WHERE migration = $1 AND ord = $2`,
@@ -85,66 +110,8 @@ func (r *Restorer) run(ctx context.Context, conn *pgx.Conn, e Entry) error {
 		failpoint.Hit("schema " + string(e.Stage) + ": before commit")
 		return errors.Wrapf(err, "record %s %s on the target", e.Kind, e.Name)
 	})
-}
-
-// entryQueue hands out entries whose dependencies within the stage are done.
-type entryQueue struct {
-	mu      sync.Mutex
-	changed *sync.Cond
-	waiting []Entry
-	open    map[int32]bool // ids that are not done
-	done    int
-	total   int
-	closed  bool
-}
-
-func newEntryQueue(entries []Entry) *entryQueue {
-	q := &entryQueue{waiting: entries, open: make(map[int32]bool, len(entries)), total: len(entries)}
-	q.changed = sync.NewCond(&q.mu)
-	for i := range entries {
-		e := &entries[i]
-		// Only what the dump lists earlier is waited for: where it lists a
-		// dependency later, pg_dump broke a loop.
-		e.Dependencies = slices.DeleteFunc(slices.Clone(e.Dependencies), func(id int32) bool { return !q.open[id] })
-		if e.ID != 0 {
-			q.open[e.ID] = true
-		}
+	if err == nil {
+		failpoint.Hit("schema " + string(e.Stage) + ": committed")
 	}
-	return q
-}
-
-// next waits for an entry that may run; false when there will be none.
-func (q *entryQueue) next() (Entry, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for !q.closed && len(q.waiting) > 0 {
-		i := slices.IndexFunc(q.waiting, func(e Entry) bool {
-			return !slices.ContainsFunc(e.Dependencies, func(id int32) bool { return q.open[id] })
-		})
-		if i >= 0 {
-			e := q.waiting[i]
-			q.waiting = slices.Delete(q.waiting, i, i+1)
-			return e, true
-		}
-		q.changed.Wait()
-	}
-	return Entry{}, false
-}
-
-func (q *entryQueue) finish(e Entry, report func(done, total int, e Entry)) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.open, e.ID)
-	q.done++
-	if report != nil {
-		report(q.done, q.total, e)
-	}
-	q.changed.Broadcast()
-}
-
-func (q *entryQueue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.changed.Broadcast()
+	return warned, err
 }
