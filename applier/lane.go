@@ -20,10 +20,12 @@ type lane struct {
 	number  int
 	routes  *routes
 	conn    *pgx.Conn
-	plans   map[*decoder.Relation]*plan
+	plans   map[uint32]*plan // of the newest definition of each table, by its OID
 	missed  map[string]*Missed
-	// rowByRow is replaced when a table is added.
+	missing []*Missed // those that the open transaction has counted in
+	// rowByRow is only appended to, or replaced: others read what they were given of it.
 	rowByRow []RowByRow
+	listed   map[string]bool // by the names of the tables that are in rowByRow
 	// current are the plans of the batch in hand, parallel to its relations.
 	current  []*plan
 	prepared prepared
@@ -76,7 +78,7 @@ func openLane(ctx context.Context, number int, options *Options, routes *routes,
 	}
 	l := &lane{
 		options: options, number: number, routes: routes, conn: conn, few: few,
-		plans: map[*decoder.Relation]*plan{}, missed: map[string]*Missed{},
+		plans: map[uint32]*plan{}, missed: map[string]*Missed{}, listed: map[string]bool{},
 		last: Checkpoint{EndLSN: options.start(number)},
 	}
 	if _, err := conn.Exec(ctx, tuning); err != nil {
@@ -214,8 +216,8 @@ func (l *lane) sharesTable() bool {
 // plan returns the plan of a relation, bound to its target table if it is applied
 // to transactions that commit at newest.
 func (l *lane) plan(ctx context.Context, r *decoder.Relation, newest decoder.LSN) (*plan, error) {
-	p := l.plans[r]
-	if p == nil {
+	p := l.plans[r.OID]
+	if p == nil || p.relation != r {
 		route, err := l.route(ctx, r)
 		if err != nil {
 			return nil, err
@@ -234,24 +236,23 @@ func (l *lane) plan(ctx context.Context, r *decoder.Relation, newest decoder.LSN
 
 // name makes it known when a table is applied row by row.
 func (l *lane) name(ctx context.Context, p *plan) {
-	listed := slices.DeleteFunc(slices.Clone(l.rowByRow), func(r RowByRow) bool {
-		return r.Namespace == p.relation.Namespace && r.Name == p.relation.Name
-	})
-	if p.mode != setwise {
-		l.options.Logger.InfoContext(ctx, "table is applied row by row", "table", p.relationName(), "reason", p.reason)
-		listed = append(listed, RowByRow{Namespace: p.relation.Namespace, Name: p.relation.Name, Reason: p.reason})
+	name := p.relationName()
+	if l.listed[name] {
+		l.rowByRow = slices.DeleteFunc(slices.Clone(l.rowByRow), func(r RowByRow) bool {
+			return r.Namespace == p.relation.Namespace && r.Name == p.relation.Name
+		})
+		delete(l.listed, name)
 	}
-	l.rowByRow = listed
+	if p.mode != setwise {
+		l.options.Logger.InfoContext(ctx, "table is applied row by row", "table", name, "reason", p.reason)
+		l.rowByRow = append(l.rowByRow, RowByRow{Namespace: p.relation.Namespace, Name: p.relation.Name, Reason: p.reason})
+		l.listed[name] = true
+	}
 }
 
 // keep keeps a plan in place of those of the table's former definitions.
 func (l *lane) keep(p *plan) {
-	for r := range l.plans {
-		if r.OID == p.relation.OID {
-			delete(l.plans, r)
-		}
-	}
-	l.plans[p.relation] = p
+	l.plans[p.relation.OID] = p
 	name := p.relationName()
 	if l.missed[name] == nil {
 		l.missed[name] = &Missed{Namespace: p.relation.Namespace, Name: p.relation.Name}
@@ -263,12 +264,13 @@ func (l *lane) keep(p *plan) {
 // need not be durable yet.
 func (l *lane) commit(ctx context.Context, c Checkpoint, wait bool) error {
 	c.Lane, c.Transactions, c.Changes = l.number, l.pending.Transactions+l.owed.Transactions, l.pending.changes()
-	for _, m := range l.missed {
+	for _, m := range l.missing {
 		if m.Updates+m.Deletes > 0 {
 			c.Missed = append(c.Missed, *m)
 			m.Updates, m.Deletes = 0, 0
 		}
 	}
+	l.missing = l.missing[:0]
 	// Checkpoint and COMMIT are one round trip; so is all of a transaction without rows.
 	batch := &pgx.Batch{}
 	if l.open {

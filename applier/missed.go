@@ -11,6 +11,9 @@ var errMissing = errors.New("the row is not on the target")
 
 // miss counts changes that found no row, or fails when the policy says so.
 func (l *lane) miss(p *plan, op decoder.Op, n int64) error {
+	if p.missed.Updates+p.missed.Deletes == 0 {
+		l.missing = append(l.missing, p.missed)
+	}
 	if op == decoder.Update {
 		p.missed.Updates += n
 		l.pending.MissedUpdates += n

@@ -89,18 +89,32 @@ func (a *Applier) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
+	s.RowByRow = p.rowByRow()
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		for _, table := range l.rowByRow { // a table may be in all lanes
-			if !slices.Contains(s.RowByRow, table) {
-				s.RowByRow = append(s.RowByRow, table)
-			}
-		}
 		if s.CommitTime.IsZero() || !l.commitTime.IsZero() && l.commitTime.Before(s.CommitTime) {
 			s.CommitTime = l.commitTime
 		}
 	}
 	return s
+}
+
+// rowByRow are those of all lanes, each once.
+func (p *progress) rowByRow() []RowByRow {
+	if len(p.lanes) == 1 {
+		return slices.Clip(p.lanes[0].rowByRow)
+	}
+	var all []RowByRow
+	seen := map[RowByRow]bool{}
+	for i := range p.lanes {
+		for _, table := range p.lanes[i].rowByRow {
+			if !seen[table] {
+				seen[table] = true
+				all = append(all, table)
+			}
+		}
+	}
+	return all
 }
 
 // advance takes over what a lane has committed.

@@ -58,9 +58,10 @@ func (l *lane) rollback(ctx context.Context) error {
 	}
 	l.open, l.savepoint, l.before = false, false, l.before[:0]
 	l.pending = Stats{}
-	for _, m := range l.missed {
+	for _, m := range l.missing {
 		m.Updates, m.Deletes = 0, 0
 	}
+	l.missing = l.missing[:0]
 	l.staging.forget(l.stagesBefore)
 	l.staging.transaction++
 	return nil

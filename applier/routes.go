@@ -13,29 +13,30 @@ import (
 type routes struct {
 	mu    sync.Mutex
 	of    func(ctx context.Context, relation *decoder.Relation) (Route, error)
-	known map[*decoder.Relation]Route
+	known map[uint32]knownRoute // by the relation's OID
+}
+
+// knownRoute is that of the newest definition of a table.
+type knownRoute struct {
+	relation *decoder.Relation
+	Route
 }
 
 // route returns the relation's.
 func (r *routes) route(ctx context.Context, relation *decoder.Relation) (Route, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if route, ok := r.known[relation]; ok {
-		return route, nil
+	if known := r.known[relation.OID]; known.relation == relation {
+		return known.Route, nil
 	}
 	route, err := r.of(ctx, relation)
 	if err != nil {
 		return Route{}, errors.Wrapf(err, "decide about table %s.%s", relation.Namespace, relation.Name)
 	}
-	for other := range r.known {
-		if other.OID == relation.OID {
-			delete(r.known, other)
-		}
-	}
 	if r.known == nil {
-		r.known = map[*decoder.Relation]Route{}
+		r.known = map[uint32]knownRoute{}
 	}
-	r.known[relation] = route
+	r.known[relation.OID] = knownRoute{relation, route}
 	return route, nil
 }
 

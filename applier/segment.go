@@ -23,7 +23,7 @@ func (s *segment) empty(relations int) {
 	for len(s.parts) < relations {
 		s.parts = append(s.parts, nil)
 	}
-	for i := range s.parts {
+	for i := range relations {
 		s.parts[i] = s.parts[i][:0]
 	}
 }

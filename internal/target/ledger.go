@@ -108,14 +108,24 @@ func IndexesDone(ctx context.Context, conn Execer, migration string) error {
 
 // SetRowByRow records the tables whose changes are applied one by one, and why; all
 // others are applied as sets.
-func SetRowByRow(ctx context.Context, conn *pgx.Conn, migration string, tables []Table) error {
-	batch := &pgx.Batch{}
-	batch.Queue(`UPDATE walferry."table" SET row_by_row = '' WHERE migration = $1 AND row_by_row <> ''`, migration)
+func SetRowByRow(ctx context.Context, conn Execer, migration string, tables []Table) error {
+	columns := make([][]string, 3)
 	for _, t := range tables {
-		batch.Queue(`UPDATE walferry."table" SET row_by_row = $4 WHERE migration = $1 AND namespace = $2 AND name = $3`,
-			migration, t.Namespace, t.Name, t.RowByRow)
+		for c, value := range []string{t.Namespace, t.Name, t.RowByRow} {
+			columns[c] = append(columns[c], value)
+		}
 	}
-	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record how tables are applied on the target")
+	_, err := conn.Exec(ctx, `
+		WITH listed AS MATERIALIZED (
+			SELECT * FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[])) l (namespace, name, reason)
+		), now AS (
+			SELECT t.namespace, t.name, coalesce(l.reason, '') AS reason
+			FROM walferry."table" t LEFT JOIN listed l USING (namespace, name) WHERE t.migration = $1
+		)
+		UPDATE walferry."table" t SET row_by_row = now.reason FROM now
+		WHERE t.migration = $1 AND t.namespace = now.namespace AND t.name = now.name AND t.row_by_row <> now.reason`,
+		migration, columns[0], columns[1], columns[2])
+	return errors.Wrap(err, "record how tables are applied on the target")
 }
 
 func lsnText(lsn pglogrepl.LSN) *string {
