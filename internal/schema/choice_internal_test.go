@@ -77,17 +77,20 @@ func TestChoice(t *testing.T) {
 		{
 			"the sequence that a default uses",
 			&Choice{Relations: rels("app.people"), Named: true},
-			[]int32{1, 2, 4, 12, 13, 14, 15, 31, 41}, nil,
+			[]int32{1, 2, 4, 12, 13, 14, 15, 31, 41},
+			nil,
 		},
 		{
 			"two tables and the key between them",
 			&Choice{Relations: rels("app.orders", "app.people"), Named: true},
-			[]int32{1, 2, 4, 5, 6, 10, 11, 12, 13, 14, 15, 30, 31, 33, 34, 40, 41}, nil,
+			[]int32{1, 2, 4, 5, 6, 10, 11, 12, 13, 14, 15, 30, 31, 33, 34, 40, 41},
+			nil,
 		},
 		{
 			"a partition without its root",
 			&Choice{Relations: rels("log.part"), Named: true},
-			[]int32{1, 3, 19}, nil,
+			[]int32{1, 3, 19},
+			nil,
 		},
 		{
 			"a schema, with all that is in it",

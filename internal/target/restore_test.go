@@ -86,15 +86,18 @@ func TestRestorer_GroupFails(t *testing.T) {
 		want, cure string
 	}{
 		{
-			"refused", schema.Entry{Kind: "TABLE", Schema: "public", Name: "bad", SQL: "CREATE TABLE public.bad (a absent);"},
+			"refused",
+			schema.Entry{Kind: "TABLE", Schema: "public", Name: "bad", SQL: "CREATE TABLE public.bad (a absent);"},
 			`create TABLE "public.bad" on the target`, "CREATE TABLE public.bad (a int)",
 		},
 		{
-			"not parsed", schema.Entry{Kind: "VIEW", Schema: "public", Name: "bad", SQL: "CREATE VIEW public.bad FROM THE FUTURE;"},
+			"not parsed",
+			schema.Entry{Kind: "VIEW", Schema: "public", Name: "bad", SQL: "CREATE VIEW public.bad FROM THE FUTURE;"},
 			`create VIEW "public.bad" on the target`, "CREATE VIEW public.bad AS SELECT 1 AS a",
 		},
 		{
-			"not in a transaction", schema.Entry{Kind: "INDEX", Schema: "public", Name: "bad", SQL: "CREATE INDEX CONCURRENTLY bad ON public.t1 (id);"},
+			"not in a transaction",
+			schema.Entry{Kind: "INDEX", Schema: "public", Name: "bad", SQL: "CREATE INDEX CONCURRENTLY bad ON public.t1 (id);"},
 			`create INDEX "public.bad" on the target: `, "CREATE INDEX bad ON public.t1 (id)",
 		},
 	} {
