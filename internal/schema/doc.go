@@ -1,10 +1,10 @@
 // Package schema moves the definitions of a database: pg_dump reads them from
-// the source, the target runs them one by one.
+// the source, the target runs them one by one or in groups.
 //
 // The entries come from the table of contents of pg_dump's archive, where each
 // definition stands by itself with its owner and dependencies, so no script has
 // to be cut into statements and no text inside of a function can be taken for
-// one. Each entry runs alone, in any session that [Prepare] has set up, in one
+// one. Each entry can run alone, in any session that [Prepare] has set up, in one
 // of three stages: PreData before the rows, Index after them, Finish when
 // nothing is applied anymore.
 //
