@@ -97,11 +97,20 @@ func SequenceValues(ctx context.Context, q Querier, sequences []Sequence) ([]Seq
 	return values, nil
 }
 
-// SetSequences moves sequences to the given positions in one statement. It
-// needs UPDATE on each. Positions are not undone by a rollback, and a sequence
+// SetSequences moves sequences to the given positions, some hundred in one statement,
+// which locks them. It needs UPDATE on each. Positions are not undone by a rollback, and a sequence
 // that does not exist stops it before or after others were set; setting them
 // again is harmless.
 func SetSequences(ctx context.Context, q Querier, values []SequenceValue) error {
+	for chunk := range slices.Chunk(values, sequencesPerQuery) {
+		if err := setSequences(ctx, q, chunk); err != nil {
+			return errors.Wrap(err, "set sequences")
+		}
+	}
+	return nil
+}
+
+func setSequences(ctx context.Context, q Querier, values []SequenceValue) error {
 	names, last, called := make([]string, len(values)), make([]int64, len(values)), make([]bool, len(values))
 	for i, v := range values {
 		names[i], last[i], called[i] = v.Quoted(), v.LastValue, v.IsCalled
@@ -110,8 +119,8 @@ func SetSequences(ctx context.Context, q Querier, values []SequenceValue) error 
 		FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int8[]),
 		                pg_catalog.unnest($3::pg_catalog.bool[])) AS v(name, last, called)`, names, last, called)
 	if err != nil {
-		return errors.Wrap(err, "set sequences")
+		return err
 	}
 	rows.Close()
-	return errors.Wrap(rows.Err(), "set sequences")
+	return rows.Err()
 }

@@ -116,7 +116,7 @@ func (e *engine) streamLanes(ctx context.Context, conn *source.Conn, lanes []dec
 	w := watch{
 		engine: e, app: app, in: in, positions: positions, routes: routes, applied: applied,
 		drain: func() { endReceiving(errDrain) }, start: start, aligning: meet != 0,
-		compareAt: time.Now().Add(publishedEvery),
+		compareAt: time.Now().Add(catalogEvery),
 	}
 	g.Go(func() error {
 		defer close(applied)

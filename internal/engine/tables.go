@@ -64,9 +64,8 @@ func (e *engine) warnUnpublished(ctx context.Context, listed map[catalog.Name]bo
 	}
 	for _, t := range tables {
 		name := catalog.Name{Schema: t.Namespace, Name: t.Name}
-		warning := "table " + name.String() + " is not in the publications any more: its changes since are not moved"
-		if t.State != target.TableSkipped && !listed[name] && !slices.Contains(e.warnings, warning) {
-			e.warn(warning)
+		if t.State != target.TableSkipped && !listed[name] {
+			e.warn("table " + name.String() + " is not in the publications any more: its changes since are not moved")
 		}
 	}
 	return nil

@@ -25,12 +25,12 @@ const (
 	lagEvery = 500 * time.Millisecond
 	// samplesEvery is after how many looks the positions are kept, for forecasts.
 	samplesEvery = 10
-	// publishedEvery is how often the publications are compared with the ledger, when that
-	// takes no more than publishedShare of the time: with many tables it takes long.
-	publishedEvery = 10 * time.Second
-	publishedShare = 20
-	// sequencesEvery is how often sequences are pushed ahead, by sequenceMargin numbers.
-	sequencesEvery = 10 * time.Second
+	// catalogEvery is how often the publications are compared with the ledger, and sequences
+	// pushed ahead, when each takes no more than one part in catalogShare of the time: with many
+	// tables they take long.
+	catalogEvery = 10 * time.Second
+	catalogShare = 20
+	// sequenceMargin is how many numbers they are pushed ahead.
 	sequenceMargin = 1_000_000
 )
 
@@ -55,7 +55,7 @@ type watch struct {
 	looks      int
 	ending     bool
 	compareAt  time.Time          // when the publications are, the next time
-	pushed     time.Time          // the sequences
+	pushAt     time.Time          // when the sequences are, the next time
 	handedOver string             // to whom; empty while nobody asked
 	rowByRow   []applier.RowByRow // as recorded
 	meeting    meeting            // with verify
@@ -125,7 +125,7 @@ func (w *watch) look(ctx context.Context) error {
 		if err := w.publishedSince(ctx); err != nil {
 			return err
 		}
-		w.compareAt = time.Now().Add(max(publishedEvery, publishedShare*time.Since(began)))
+		w.compareAt = nextLook(began)
 	}
 	if err := w.recordRowByRow(ctx, stats.RowByRow); err != nil {
 		return err
@@ -187,11 +187,12 @@ func (w *watch) publishedSince(ctx context.Context) error {
 // pushSequences keeps the target's sequences ahead of the source's, so that an
 // application that is switched over in an emergency repeats no number.
 func (w *watch) pushSequences(ctx context.Context) error {
-	if w.command != target.Migrate || w.m.Phase != target.Streaming || time.Since(w.pushed) < sequencesEvery {
+	began := time.Now()
+	if w.command != target.Migrate || w.m.Phase != target.Streaming || began.Before(w.pushAt) {
 		return nil
 	}
-	w.pushed = time.Now()
 	err := w.syncSequences(ctx, sequenceMargin)
+	w.pushAt = nextLook(began)
 	if pgErr := new(pgconn.PgError); errors.As(err, &pgErr) {
 		w.warn("the target's sequences are not kept ahead of the source's: " + pgErr.Message)
 		return nil
@@ -210,6 +211,11 @@ func (w *watch) recordRowByRow(ctx context.Context, now []applier.RowByRow) erro
 		tables[i] = target.Table{Namespace: t.Namespace, Name: t.Name, RowByRow: t.Reason}
 	}
 	return target.SetRowByRow(ctx, w.dst, w.m.Name, tables)
+}
+
+// nextLook is when what began then, and has ended, is to be done the next time.
+func nextLook(began time.Time) time.Time {
+	return time.Now().Add(max(catalogEvery, catalogShare*time.Since(began)))
 }
 
 // finish closes the source and lets the stream end there, in the first steps of the

@@ -25,15 +25,19 @@ func RecordedSequences(ctx context.Context, conn *pgx.Conn, migration string) (m
 }
 
 // RecordSequences records where sequences are about to be set.
-func RecordSequences(ctx context.Context, conn *pgx.Conn, migration string, values []catalog.SequenceValue) error {
-	batch := &pgx.Batch{}
-	for _, v := range values {
-		batch.Queue(`
-			INSERT INTO walferry.sequence (migration, namespace, name, last_value, is_called) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (migration, namespace, name) DO UPDATE SET last_value = excluded.last_value, is_called = excluded.is_called`,
-			migration, v.Schema, v.Name.Name, v.LastValue, v.IsCalled)
+func RecordSequences(ctx context.Context, conn Execer, migration string, values []catalog.SequenceValue) error {
+	schemas, names := make([]string, len(values)), make([]string, len(values))
+	last, called := make([]int64, len(values)), make([]bool, len(values))
+	for i, v := range values {
+		schemas[i], names[i], last[i], called[i] = v.Schema, v.Name.Name, v.LastValue, v.IsCalled
 	}
-	return errors.Wrap(conn.SendBatch(ctx, batch).Close(), "record the sequences on the target")
+	_, err := conn.Exec(ctx, `
+		INSERT INTO walferry.sequence (migration, namespace, name, last_value, is_called)
+		SELECT $1, v.* FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]),
+			pg_catalog.unnest($4::bigint[]), pg_catalog.unnest($5::boolean[])) v
+		ON CONFLICT (migration, namespace, name) DO UPDATE SET last_value = excluded.last_value, is_called = excluded.is_called`,
+		migration, schemas, names, last, called)
+	return errors.Wrap(err, "record the sequences on the target")
 }
 
 // LargeObjects counts the large objects that a migration has moved.
