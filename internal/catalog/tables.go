@@ -20,6 +20,16 @@ var columnsSQL string
 // A partitioned table may be among them while some of its partitions are not:
 // an exclusion can name a single partition.
 func Tables(ctx context.Context, q Querier, f Filter) ([]Table, error) {
+	return tables(ctx, q, f, true)
+}
+
+// Definitions returns what Tables does without Bytes: for these the server opens every
+// table's files, and waits for its lock.
+func Definitions(ctx context.Context, q Querier, f Filter) ([]Table, error) {
+	return tables(ctx, q, f, false)
+}
+
+func tables(ctx context.Context, q Querier, f Filter, sizes bool) ([]Table, error) {
 	chosen, err := choose(ctx, q, f)
 	if err != nil {
 		return nil, errors.Wrap(err, "choose tables")
@@ -30,7 +40,7 @@ func Tables(ctx context.Context, q Querier, f Filter) ([]Table, error) {
 			oids = append(oids, c.OID)
 		}
 	}
-	return describe(ctx, q, oids)
+	return describe(ctx, q, oids, sizes)
 }
 
 // ListedTable is what is known of a table without a look into it.
@@ -59,7 +69,7 @@ func ListTables(ctx context.Context, q Querier, f Filter) ([]ListedTable, error)
 // TablesByOID describes the tables of the given OIDs. One that does not exist,
 // or is no ordinary or partitioned table, is left out.
 func TablesByOID(ctx context.Context, q Querier, oids []uint32) ([]Table, error) {
-	return describe(ctx, q, oids)
+	return describe(ctx, q, oids, true)
 }
 
 // ExtensionTables returns the configuration tables of extensions: their
@@ -78,7 +88,7 @@ func ExtensionTables(ctx context.Context, q Querier) ([]Table, error) {
 			oids = append(oids, c.OID)
 		}
 	}
-	tables, err := describe(ctx, q, oids)
+	tables, err := describe(ctx, q, oids, true)
 	for i := range tables {
 		tables[i].Extension, tables[i].Condition = config[tables[i].OID].Extension, config[tables[i].OID].Condition
 	}
@@ -140,7 +150,7 @@ type columnRow struct {
 }
 
 // describe reads the tables and their columns in three round trips.
-func describe(ctx context.Context, q Querier, oids []uint32) ([]Table, error) {
+func describe(ctx context.Context, q Querier, oids []uint32, sizes bool) ([]Table, error) {
 	if len(oids) == 0 {
 		return nil, nil
 	}
@@ -149,7 +159,7 @@ func describe(ctx context.Context, q Querier, oids []uint32) ([]Table, error) {
 		return nil, errors.Wrap(err, "read the server's version")
 	}
 	// Until 13, reltuples = 0 also meant that nobody had counted.
-	rows, err := collect[tableRow](ctx, q, tablesSQL, oids, num >= 140000)
+	rows, err := collect[tableRow](ctx, q, tablesSQL, oids, num >= 140000, sizes)
 	if err != nil {
 		return nil, errors.Wrap(err, "read tables")
 	}

@@ -21,7 +21,7 @@ SELECT c.oid
      , coalesce(idx.primary_key_deferrable, false) AS primary_key_deferrable
      , CASE WHEN c.reltuples > 0 OR c.relpages > 0 OR c.reltuples = 0 AND $2::pg_catalog.bool
             THEN c.reltuples::pg_catalog.int8 ELSE -1 END AS estimated_rows
-     , CASE WHEN c.relkind = 'r' THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END AS bytes
+     , CASE WHEN c.relkind = 'r' AND $3::pg_catalog.bool THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END AS bytes
      , c.relrowsecurity AS row_security
      , c.relforcerowsecurity AS force_row_security
   FROM pg_catalog.pg_class c

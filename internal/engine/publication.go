@@ -22,14 +22,14 @@ func (e *engine) createPublications(ctx context.Context) error {
 			return err
 		}
 	}
-	tables, err := catalog.Tables(ctx, e.src, e.o.Filter)
+	tables, err := catalog.Definitions(ctx, e.src, e.o.Filter)
 	if err != nil {
 		return err
 	}
 	name := e.slotName()
 	all := tables
 	if !e.o.Filter.IsZero() {
-		if all, err = catalog.Tables(ctx, e.src, catalog.Filter{}); err != nil {
+		if all, err = catalog.Definitions(ctx, e.src, catalog.Filter{}); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // chosenNames are the tables whose sequences and objects are compared: what is chosen of what
 // the migration moves; nil when that is everything.
 func (v *verifier) chosenNames(ctx context.Context) ([]catalog.Name, error) {
-	tables, err := catalog.Tables(ctx, v.src, v.o.Filter)
+	tables, err := catalog.Definitions(ctx, v.src, v.o.Filter)
 	if err != nil {
 		return nil, err
 	}

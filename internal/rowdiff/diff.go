@@ -58,11 +58,21 @@ func Diff(ctx context.Context, source, target string, o Options) (Result, error)
 	if err != nil {
 		return r, errors.Wrap(err, "list the target's tables")
 	}
+	onTarget := make(map[[2]string]table, len(there))
+	for _, t := range there {
+		onTarget[[2]string{t.schema, t.name}] = t
+	}
 	for _, t := range tables {
 		if slices.Contains(o.Skip, t.String()) {
 			continue
 		}
-		rows, difference, err := p.compare(ctx, t, there, o)
+		other, exists := onTarget[[2]string{t.schema, t.name}]
+		if !exists {
+			r.Tables++
+			r.Differences = append(r.Differences, fmt.Sprintf("%s: the target has no such table", t))
+			continue
+		}
+		rows, difference, err := p.compare(ctx, t, other, o)
 		if err != nil {
 			return r, errors.Wrapf(err, "compare table %s", t)
 		}
@@ -125,13 +135,9 @@ func readTables(ctx context.Context, conn *pgx.Conn, unlogged bool) ([]table, er
 }
 
 // compare returns the source's row count and what differs, if anything does.
-func (p pair) compare(ctx context.Context, t table, there []table, o Options) (int64, string, error) {
-	i := slices.IndexFunc(there, func(other table) bool { return other.schema == t.schema && other.name == t.name })
-	if i < 0 {
-		return 0, fmt.Sprintf("%s: the target has no such table", t), nil
-	}
+func (p pair) compare(ctx context.Context, t, there table, o Options) (int64, string, error) {
 	for _, column := range t.columns {
-		if !slices.Contains(there[i].columns, column) {
+		if !slices.Contains(there.columns, column) {
 			return 0, fmt.Sprintf("%s: the target has no column %q", t, column), nil
 		}
 	}
@@ -174,7 +180,7 @@ func readDigest(ctx context.Context, conn *pgx.Conn, t table) (digest, error) {
 	var d digest
 	err := conn.QueryRow(ctx, `SELECT count(*), coalesce(
 		sum(('x' || left(h, 16))::bit(64)::int8)::text || '/' || sum(('x' || right(h, 16))::bit(64)::int8)::text, '')
-		FROM (SELECT md5(r) AS h FROM (`+rowsSQL(t)+`) AS rows) AS hashes`).Scan(&d.rows, &d.hashes)
+		FROM (SELECT md5(r) AS h FROM (`+rowsSQL(t)+`) AS rows) AS hashes`, pgx.QueryExecModeExec).Scan(&d.rows, &d.hashes)
 	return d, err
 }
 
