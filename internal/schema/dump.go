@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/walferry/walferry/internal/retry"
 )
 
 // Options says what to dump and how. Conninfo and PGBin are needed.
@@ -94,6 +96,10 @@ func run(ctx context.Context, o Options, logger *slog.Logger) ([]byte, error) {
 	}
 	if err != nil {
 		err = errors.Wrapf(err, "dump the schema with %s", o.PGBin.Dump)
+		if strings.Contains(messages, "deadlock detected") {
+			// With an application that locks several tables, in another order.
+			err = errors.Mark(err, retry.ErrTransient)
+		}
 		return nil, errors.WithDetail(err, messages)
 	}
 	if messages != "" {
