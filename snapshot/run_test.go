@@ -130,6 +130,29 @@ func TestRun_TruncatedTablesAreWrittenFrozen(t *testing.T) {
 	}
 }
 
+// TestRun_SmallTablesKeepTheirFile copies into empty tables: frozen where that is worth a new file.
+func TestRun_SmallTablesKeepTheirFile(t *testing.T) {
+	t.Parallel()
+	source, target := databases(t)
+	pgtest.Exec(t, source, "CREATE TABLE large AS SELECT g AS id FROM generate_series(1, 10000) g", "CREATE TABLE small AS SELECT 1 AS id")
+	pgtest.Exec(t, target, "CREATE TABLE large (id int) WITH (autovacuum_enabled = off)", "CREATE TABLE small (id int)")
+	const files = "SELECT relfilenode FROM pg_class WHERE relname IN ('large', 'small') ORDER BY relname"
+	before := pgtest.Query(t, target, files)
+	err := snapshot.Run(t.Context(), options(source, target), []snapshot.Table{{Namespace: "public", Name: "large"}, {Namespace: "public", Name: "small"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := pgtest.Query(t, target, files)
+	if before[0][0] == after[0][0] || before[1][0] != after[1][0] {
+		t.Errorf("files before %v and after %v", before, after)
+	}
+	pgtest.Exec(t, target, "ANALYZE large")
+	if got := pgtest.Query(t, target, "SELECT relallvisible > 0 FROM pg_class WHERE relname = 'large'"); got[0][0] != "t" {
+		t.Error("the large table is not frozen")
+	}
+	hasRows(t, target, "small", [][]string{{"(1)"}})
+}
+
 func TestRun_ReadsTheGivenSnapshot(t *testing.T) {
 	t.Parallel()
 	source, target := databases(t)
