@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,9 +14,10 @@ import (
 // TestServers_TargetForgetsWhatItHasNotFlushed crashes a target that flushes its log
 // late, while a backlog is applied: what the slot has let go must be there.
 func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
+	// Nothing but a commit that waits for the disk writes the log: there is room for all of it,
+	// and for the rows' pages, which take it with them; and the process that writes it is stopped.
 	servers := newServers(t, crashSettings, map[string]string{
-		// Nothing but a commit that waits for the disk writes the log.
-		"wal_buffers": "256MB", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB", "checkpoint_timeout": "1h", "max_wal_size": "4GB",
+		"wal_buffers": "256MB", "shared_buffers": "1GB", "bgwriter_lru_maxpages": "0", "checkpoint_timeout": "1h", "max_wal_size": "4GB",
 	})
 	s := servers.scene(t)
 	mustExit(t, walferry(t, "", s.args("migrate", "--max-replication-lag", "0")...), 0)
@@ -24,6 +26,13 @@ func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
 		pgtest.Exec(t, s.source, `DO $$ BEGIN FOR i IN 1..120 LOOP
 			UPDATE witness.counter SET n = n + 1; INSERT INTO witness.trail SELECT max(n) FROM witness.counter;
 			INSERT INTO events.wide SELECT max(n) + 1000, repeat('y', 1000000) FROM witness.counter; COMMIT; END LOOP; END $$`)
+		pid, err := strconv.Atoi(pgtest.Query(t, s.target, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")[0][0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
 		seen := map[string]bool{s.checkpoint(t): true}
 		m := walferry(t, "", s.args("migrate")...)
 		pgtest.Eventually(t, "some of it is applied", func() bool {
@@ -31,6 +40,9 @@ func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
 			return len(seen) > 3 || !m.Running()
 		})
 		if err := m.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // one that is stopped is waited for
 			t.Fatal(err)
 		}
 		if err := servers.target.Restart(t.Context(), true); err != nil {
