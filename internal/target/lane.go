@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 
 	"github.com/cockroachdb/errors"
 	"github.com/jackc/pglogrepl"
@@ -117,7 +118,11 @@ func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64
 	for i, t := range tables {
 		assigned[i] = assignment{t.Namespace, t.Name, t.Lane, t.Split}
 	}
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	list, err := json.Marshal(assigned)
+	if err != nil {
+		return errors.Wrap(err, "name the lanes of tables")
+	}
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, sql := range []string{
 			// The first row takes over the counts of those that go.
 			`WITH gone AS (
@@ -151,7 +156,7 @@ func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64
 			UPDATE walferry."table" t SET lane = l.lane, split = l.split
 			FROM pg_catalog.jsonb_to_recordset($2) l (namespace text, name text, lane integer, split text[])
 			WHERE t.migration = $1 AND t.namespace = l.namespace AND t.name = l.name
-			  AND (t.lane, t.split) IS DISTINCT FROM (l.lane, l.split)`, migration, assigned)
+			  AND (t.lane, t.split) IS DISTINCT FROM (l.lane, l.split)`, migration, string(list))
 		return err
 	})
 	return errors.Wrap(err, "assign tables to lanes on the target")
