@@ -88,6 +88,7 @@ var severities = map[string][]Severity{
 	"source.large_objects":     {Warning},
 	"source.minor_version":     {Info},
 	"source.publications":      {Warning},
+	"source.locks":             {Warning},
 	"source.size":              {Error},
 	"source.slots":             {Warning},
 	"source.create_slot":       {Warning},

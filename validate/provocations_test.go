@@ -288,6 +288,16 @@ var provocations = []provocation{
 		s.o.Jobs = 1000
 		return "max_connections", Error
 	}},
+	{"source.locks", "many", func(s *scene) (string, Severity) {
+		s.poor()
+		s.source = s.servers.poor.Database(s.t, manyTables(1600))
+		return "max_locks_per_transaction", Warning
+	}},
+	{"source.locks", "too many", func(s *scene) (string, Severity) {
+		s.poor()
+		s.source = s.servers.poor.Database(s.t, manyTables(3500))
+		return "max_locks_per_transaction", Error
+	}},
 	{"target.connections", "database", func(s *scene) (string, Severity) {
 		name := database(s.t, s.target)
 		pgtest.Exec(s.t, s.target, `ALTER DATABASE "`+name+`" CONNECTION LIMIT 3`)

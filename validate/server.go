@@ -55,6 +55,7 @@ var settingsAsked = []string{
 	"idle_replication_slot_timeout", "wal_sender_timeout", "output_plugin_libraries",
 	"statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
 	"old_snapshot_threshold", "max_standby_streaming_delay", "hot_standby_feedback",
+	"max_locks_per_transaction", "max_prepared_transactions", "max_worker_processes", "autovacuum_max_workers", "autovacuum_worker_slots",
 	"max_connections", "superuser_reserved_connections", "reserved_connections",
 	"default_toast_compression", "shared_preload_libraries",
 }

@@ -44,6 +44,12 @@ var connectionLimitChecks = []check{
 		cause:  "The target does not have as many connections left as `--jobs` or `--apply-jobs` needs.",
 		remedy: "Use fewer jobs, end connections that are not needed, or raise the limit.",
 	},
+	{
+		id: "source.locks", severity: Error, needs: source, run: sourceLocks,
+		cause: "pg_dump locks all tables at once, so does `CREATE PUBLICATION`, and the source has no room for so many locks. It would say `out of shared memory`, also to others. " +
+			"A warning when half of the room is taken.",
+		remedy: "Raise `max_locks_per_transaction` and restart the source.",
+	},
 }
 
 // bySize lists the tables that move, largest first.
@@ -242,6 +248,36 @@ func (p *preflight) walPerSecond(ctx context.Context) (perSecond float64, since 
 func sourceConnections(ctx context.Context, p *preflight) ([]Finding, error) {
 	// One for the catalog, one for the stream, one that holds the snapshot, and one per table.
 	return connections(ctx, p.source, "source", max(p.Jobs, 1)+2)
+}
+
+// sourceLocks compares the tables with what the server's table of locks is made for. It
+// has some room beyond that.
+func sourceLocks(_ context.Context, p *preflight) ([]Finding, error) {
+	var sessions int64
+	for _, setting := range []string{
+		"max_connections", "max_prepared_transactions", "max_worker_processes", "max_wal_senders",
+		"autovacuum_max_workers", "autovacuum_worker_slots", // the latter, from 18 on, is what counts: it is the larger one
+	} {
+		n, _ := p.source.integer(setting)
+		sessions += n
+	}
+	each, known := p.source.integer("max_locks_per_transaction")
+	needed, room := int64(len(p.all)), each*sessions
+	if p.NoSchema {
+		needed = int64(len(p.tables))
+	}
+	if !known || needed <= room/2 {
+		return nil, nil
+	}
+	f := Finding{
+		Object:  "max_locks_per_transaction",
+		Message: fmt.Sprintf("%d tables are locked at once on the source, which has room for some %d locks in all", needed, room),
+		Hint:    fmt.Sprintf("On the source, run: ALTER SYSTEM SET max_locks_per_transaction = %d; and restart the server.", 3*needed/max(sessions, 1)+64),
+	}
+	if needed <= room+room/4 {
+		f.Severity = Warning
+	}
+	return []Finding{f}, nil
 }
 
 func targetConnections(ctx context.Context, p *preflight) ([]Finding, error) {

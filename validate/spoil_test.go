@@ -139,10 +139,16 @@ func (s *scene) poor() {
 	if s.servers.poor == nil {
 		s.servers.poor = pgtest.Start(s.servers.t, 18, map[string]string{
 			"wal_level": "replica", "max_wal_senders": "0", "max_replication_slots": "0",
-			"max_slot_wal_keep_size": "1GB", "idle_replication_slot_timeout": "1h",
+			"max_slot_wal_keep_size": "1GB", "idle_replication_slot_timeout": "1h", "max_locks_per_transaction": "10",
 		})
 	}
 	s.source = s.servers.poor.URI("postgres")
+}
+
+// manyTables makes empty tables, some at a time.
+func manyTables(n int) string {
+	return fmt.Sprintf(`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('CREATE TABLE many%%s ()', i);
+		IF i %% 100 = 0 THEN COMMIT; END IF; END LOOP; END $$`, n)
 }
 
 // standby returns the address of a server that waits for a primary.
