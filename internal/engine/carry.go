@@ -153,7 +153,7 @@ func (e *engine) refreshViews(ctx context.Context) error {
 func (e *engine) analyze(ctx context.Context) error {
 	rows, err := e.dst.Query(ctx, `
 		WITH copied AS (
-			SELECT c.oid, c.relispartition FROM walferry."table" t
+			SELECT c.oid, c.relispartition, t.bytes FROM walferry."table" t
 			JOIN pg_catalog.pg_namespace n ON n.nspname = t.namespace
 			JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
 			WHERE t.migration = $1 AND t.state IN ('indexing', 'ready')
@@ -161,9 +161,10 @@ func (e *engine) analyze(ctx context.Context) error {
 			SELECT DISTINCT pg_catalog.pg_partition_root(oid)::oid AS oid FROM copied WHERE relispartition
 		)
 		SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN copied ON copied.oid = c.oid
 		WHERE c.oid IN (SELECT oid FROM copied UNION ALL SELECT oid FROM roots)
 		   OR c.relkind = 'm' AND c.relispopulated AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'walferry')
-		ORDER BY pg_catalog.pg_table_size(c.oid) DESC, 1, 2`, e.m.Name)
+		ORDER BY coalesce(copied.bytes, pg_catalog.pg_table_size(c.oid)) DESC, 1, 2`, e.m.Name)
 	if err != nil {
 		return errors.Wrap(err, "list what is to be analyzed on the target")
 	}

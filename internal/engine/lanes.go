@@ -19,7 +19,7 @@ func (e *engine) align(ctx context.Context) (lanes []decoder.LSN, meet decoder.L
 	if err != nil {
 		return nil, 0, err
 	}
-	tables, err := target.LaneTables(ctx, e.dst, e.m.Name)
+	tables, err := target.LaneTables(ctx, e.dst, e.m.Name, e.o.ApplyJobs > 1)
 	if err != nil {
 		return nil, 0, err
 	}

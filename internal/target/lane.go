@@ -21,7 +21,7 @@ type LaneTable struct {
 	// Group is the same for tables that foreign keys on the target tie, however
 	// indirectly; 0 for a table that the target lacks.
 	Group uint32
-	// Bytes is its size, at least one page.
+	// Bytes is its size, at least one page; that of its copy when sizes were not asked for.
 	Bytes     int64
 	Watermark pglogrepl.LSN
 	// Lane is the lane that its changes are applied in, or NoLane.
@@ -34,8 +34,9 @@ type LaneTable struct {
 //go:embed splitkey.sql
 var splitKeySQL string
 
-// LaneTables reads the tables whose changes are applied, by name.
-func LaneTables(ctx context.Context, conn *pgx.Conn, migration string) ([]LaneTable, error) {
+// LaneTables reads the tables whose changes are applied, by name. For sizes the server opens
+// every table, and keeps what it learns of each for as long as the connection lives.
+func LaneTables(ctx context.Context, conn *pgx.Conn, migration string, sizes bool) ([]LaneTable, error) {
 	tied, err := ties(ctx, conn)
 	if err != nil {
 		return nil, errors.Wrap(err, "read the foreign keys of the target")
@@ -43,14 +44,14 @@ func LaneTables(ctx context.Context, conn *pgx.Conn, migration string) ([]LaneTa
 	// Foreign keys of a partitioned table tie all of its partitions.
 	rows, err := conn.Query(ctx, `
 		SELECT t.namespace, t.name, coalesce(c.oid, 0), coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid, 0),
-		       8192 + greatest(t.bytes, coalesce(pg_catalog.pg_table_size(c.oid), 0)),
+		       8192 + greatest(t.bytes, CASE WHEN $2 THEN pg_catalog.pg_table_size(c.oid) END),
 		       coalesce(t.watermark, '0/0')::text, coalesce(t.lane, -1), t.split,
 		       CASE WHEN t.one_lane = '' THEN (`+splitKeySQL+`) END
 		FROM walferry."table" t
 		LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = t.namespace
 		LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.name
 		WHERE t.migration = $1 AND t.state <> 'skipped'
-		ORDER BY t.namespace, t.name`, migration)
+		ORDER BY t.namespace, t.name`, migration, sizes)
 	if err != nil {
 		return nil, errors.Wrap(err, "read the lanes of tables on the target")
 	}

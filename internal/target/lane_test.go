@@ -30,7 +30,7 @@ func TestLaneTables(t *testing.T) {
 	if err := target.AddTables(t.Context(), conn, m.Name, append(tables, target.Table{Namespace: "public", Name: "skipped", State: target.TableSkipped})); err != nil {
 		t.Fatal(err)
 	}
-	read, err := target.LaneTables(t.Context(), conn, m.Name)
+	read, err := target.LaneTables(t.Context(), conn, m.Name, true)
 	if err != nil {
 		t.Fatal(err)
 	}
