@@ -155,7 +155,7 @@ func SetLanes(ctx context.Context, conn *pgx.Conn, migration string, epoch int64
 		}
 		_, err = tx.Exec(ctx, `
 			UPDATE walferry."table" t SET lane = l.lane, split = l.split
-			FROM pg_catalog.jsonb_to_recordset($2) l (namespace text, name text, lane integer, split text[])
+			FROM pg_catalog.jsonb_to_recordset($2::text::jsonb) l (namespace text, name text, lane integer, split text[])
 			WHERE t.migration = $1 AND t.namespace = l.namespace AND t.name = l.name
 			  AND (t.lane, t.split) IS DISTINCT FROM (l.lane, l.split)`, migration, string(list))
 		return err
