@@ -73,7 +73,7 @@ var limits = []limit{
 		during: []string{`BEGIN; INSERT INTO many SELECT i, 'row ' || i FROM generate_series(1, %[1]d / 2) i; INSERT INTO others SELECT i, 'row ' || i FROM generate_series(1, %[1]d / 2) i; COMMIT`},
 	},
 	{
-		// Some 10 KiB for each.
+		// Some 6 KiB for each.
 		name: "relations", bounded: 1000, whole: 100_000, most: func(n int) int64 { return 120*mib + 12*1024*int64(n) },
 		before: []string{`DO $$ BEGIN FOR i IN 1..%d LOOP EXECUTE format('CREATE TABLE r%%s (id int PRIMARY KEY, t text)', i);
 			IF i %% 100 = 0 THEN COMMIT; END IF; END LOOP; END $$`},
