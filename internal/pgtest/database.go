@@ -55,7 +55,8 @@ func (c *Cluster) drop(name string) error {
 	if !c.Running() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	// A hundred thousand tables are more files than go in half a minute.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.URI("postgres"))
 	if err != nil {
