@@ -30,11 +30,13 @@ func commit(t *testing.T, tx pgx.Tx) {
 	}
 }
 
-// slotWaits reports whether the creation of a slot waits for a transaction.
+// slotWaits reports whether the creation of the migration's slot waits for a transaction. That of
+// another test's may, too.
 func (p pair) slotWaits(t *testing.T, xid string) bool {
 	t.Helper()
 	return pgtest.Query(t, p.source, `SELECT count(*) FROM pg_locks l JOIN pg_replication_slots s ON s.active_pid = l.pid
-		WHERE l.locktype = 'transactionid' AND NOT l.granted AND l.transactionid::text = $1 AND s.slot_name LIKE 'walferry_default%'`, xid)[0][0] != "0"
+		WHERE l.locktype = 'transactionid' AND NOT l.granted AND l.transactionid::text = $1
+			AND s.database = current_database() AND s.slot_name LIKE 'walferry_default%'`, xid)[0][0] != "0"
 }
 
 // TestEndToEnd_AlteredWhileTheSlotIsMade: a slot does not know what commits between the
@@ -63,17 +65,19 @@ func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) 
 	t.Helper()
 	from, to := pgtest.Majors()
 	// Servers of its own: the creation of a slot waits for everybody's transactions.
-	p := pair{target: pgtest.Start(t, to, nil).Database(t), source: pgtest.Start(t, from, nil).Database(t, `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE altered (id int PRIMARY KEY, v mood);
-		INSERT INTO altered SELECT i, 'old' FROM generate_series(1, 100) i`)}
-	awaited := func(xid string) bool { return p.slotWaits(t, xid) }
+	p := pair{
+		target: pgtest.Start(t, to, nil).Database(t),
+		source: pgtest.Start(t, from, nil).Database(t, `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE altered (id int PRIMARY KEY, v mood);
+			INSERT INTO altered SELECT i, 'old' FROM generate_series(1, 100) i`),
+	}
 	first, firstXID := open(t, p.source)
 	m := start(t, p.args("migrate")...)
-	pgtest.Eventually(t, "the slot's creation waits", func() bool { return m.running() && awaited(firstXID) })
+	pgtest.Eventually(t, "the slot's creation waits", func() bool { return m.running() && p.slotWaits(t, firstXID) })
 	second, secondXID := open(t, p.source)
 	pgtest.Exec(t, p.source, alter)
 	pgtest.Exec(t, p.target, alter) // the schema was moved before
 	commit(t, first)
-	pgtest.Eventually(t, "the slot's creation waits again", func() bool { return m.running() && awaited(secondXID) })
+	pgtest.Eventually(t, "the slot's creation waits again", func() bool { return m.running() && p.slotWaits(t, secondXID) })
 	third, thirdXID := open(t, p.source)
 	write := func(tx pgx.Tx, id int) {
 		if _, err := tx.Exec(t.Context(), insert, id); err != nil {
@@ -83,7 +87,7 @@ func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) 
 	write(third, 101)
 	commit(t, second)
 	// With what it knows, the slot is made; a second one waits for the third transaction.
-	pgtest.Eventually(t, "the slot is made", func() bool { return m.running() && (awaited(thirdXID) || p.phase(t) == "streaming") })
+	pgtest.Eventually(t, "the slot is made", func() bool { return m.running() && (p.slotWaits(t, thirdXID) || p.phase(t) == "streaming") })
 	if killed { // with a slot that nothing says how to read
 		m.kill()
 		m = start(t, p.args("migrate")...)
