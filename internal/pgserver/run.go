@@ -45,7 +45,9 @@ func (s *Server) Resume(ctx context.Context) error {
 		_ = cmd.Wait() // how a killed server exits says nothing
 	}()
 	if err := s.waitReady(ctx, exited); err != nil {
-		_ = cmd.Process.Signal(syscall.SIGQUIT) // it may have exited
+		if quit := cmd.Process.Signal(syscall.SIGQUIT); quit != nil && !errors.Is(quit, os.ErrProcessDone) {
+			return errors.CombineErrors(err, errors.Wrap(quit, "end the server that did not start"))
+		}
 		<-exited
 		err = errors.Wrapf(err, "start PostgreSQL %d on port %d", errors.Safe(s.major), errors.Safe(s.port))
 		return errors.WithDetail(err, s.LogTail(20))
