@@ -144,7 +144,7 @@ func (l ledger) BeginChunks(ctx context.Context, conn *pgx.Conn, t *snapshot.Tab
 		from = "ONLY " + from
 	}
 	var holds bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")", pgx.QueryExecModeExec).Scan(&holds); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+from+")").Scan(&holds); err != nil {
 		return false, errors.Wrapf(err, "look for rows in %s on the target", t)
 	}
 	if !holds {

@@ -59,7 +59,7 @@ func TestServers_TargetForgetsWhatItHasNotFlushed(t *testing.T) {
 	s.equal(t, true)
 }
 
-// confirmed is the position up to which the source believes so.
+// confirmed is the position up to which the source believes that the target has everything.
 func (s scene) confirmed(t *testing.T) string {
 	t.Helper()
 	return pgtest.Query(t, s.source, `SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()`)[0][0]
