@@ -262,20 +262,25 @@ var provocations = []provocation{
 	{"source.wal_rate", "more than the slot may keep", func(s *scene) (string, Severity) {
 		pgtest.Exec(s.t, s.source, "UPDATE pg_class SET relpages = 1 WHERE relname = 'orders'")
 		s.dress(s.source, "max_slot_wal_keep_size", "0")
-		s.o.Measure = 50 * time.Millisecond
+		s.o.Measure = 500 * time.Millisecond
 		ctx, cancel := context.WithCancel(s.t.Context())
 		uri := s.source
 		var writing sync.WaitGroup
+		begun := make(chan struct{})
 		writing.Go(func() {
+			begin := sync.OnceFunc(func() { close(begun) })
+			defer begin()
 			c, err := pgx.Connect(ctx, uri)
 			for err == nil {
 				_, err = c.Exec(ctx, "SELECT pg_logical_emit_message(false, 'walferry', repeat('x', 100000))")
+				begin()
 			}
 			if c != nil {
 				_ = c.Close(context.WithoutCancel(ctx))
 			}
 		})
 		s.t.Cleanup(func() { cancel(); writing.Wait() })
+		<-begun
 		return database(s.t, s.source), Warning
 	}},
 	{"source.connections", "role", func(s *scene) (string, Severity) {

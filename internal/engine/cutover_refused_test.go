@@ -111,8 +111,8 @@ func TestCutover_WaitsForWriters(t *testing.T) {
 	p := smallPair(t)
 	p.caughtUp(t)
 	pgtest.Exec(t, p.source, `BEGIN; INSERT INTO parent (v) VALUES ('prepared'); PREPARE TRANSACTION 'late one'`)
-	m := run(t, 1, p.args("cutover", "--timeout", "2s")...)
-	m.says("not decided within 2s", "prepared transaction 'late one' of postgres", "COMMIT PREPARED", "open to writers again")
+	m := run(t, 1, p.args("cutover", "--timeout", "6s")...)
+	m.says("not decided within 6s", "prepared transaction 'late one' of postgres", "COMMIT PREPARED", "open to writers again")
 	if refuses(t, p.source) {
 		t.Error("the source is closed after the cutover has given up")
 	}

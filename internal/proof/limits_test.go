@@ -173,7 +173,7 @@ func residentPeak(pid int) int64 {
 func TestLimits_IdleStaysConnected(t *testing.T) {
 	from, to := pgtest.Majors()
 	servers := &servers{
-		source: pgtest.Start(t, from, map[string]string{"wal_sender_timeout": "1s"}),
+		source: pgtest.Start(t, from, map[string]string{"wal_sender_timeout": "5s"}),
 		target: pgtest.Start(t, to, nil),
 	}
 	s := scene{source: servers.source.Database(t, "CREATE TABLE a (id int PRIMARY KEY)"), target: servers.target.Database(t), servers: servers}
@@ -195,8 +195,8 @@ func TestLimits_IdleStaysConnected(t *testing.T) {
 			return pgtest.Query(t, s.source, "SELECT clock_timestamp() > $1::timestamptz + make_interval(secs => $2)", begin, strconv.Itoa(seconds))[0][0] == "t"
 		})
 	}
-	for range 3 + 20**long {
-		idle(3)
+	for range 2 + 20**long {
+		idle(12)
 		pgtest.Exec(t, elsewhere, "INSERT INTO b SELECT repeat('x', 1000) FROM generate_series(1, 100)")
 		marker := pgtest.CurrentLSN(t, s.source)
 		pgtest.Eventually(t, "the slot advances", func() bool {
