@@ -3,7 +3,8 @@ GOLANGCI_LINT := v2.15.0
 LINT          := bin/golangci-lint-$(GOLANGCI_LINT)
 GOVULNCHECK   := v1.9.0
 VULN          := bin/govulncheck-$(GOVULNCHECK)
-VULNDB        := https://vuln.go.dev
+# The Go vulnerability database, from where modules come from: vuln.go.dev is not in everyone's reach.
+VULNDB        := golang.org/x/vulndb@latest
 
 # Pairs source:target of major versions for test-matrix; by default all that are not a downgrade.
 MAJORS := 13 14 15 16 17 18
@@ -62,8 +63,12 @@ $(LINT):
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
 	mv bin/golangci-lint $@
 
-vuln: $(VULN) ## look for known vulnerabilities in what the program calls (VULNDB=file:///copy/of/osv)
-	$(VULN) -db $(VULNDB) ./...
+# With the toolchain of go.mod, whichever this machine has: its library is part of the program.
+vuln: export GOTOOLCHAIN = auto
+vuln: $(VULN) ## look for known vulnerabilities in what the program calls
+	go mod download $(VULNDB)
+	go version
+	$(VULN) -db file://$$(go list -m -f '{{.Dir}}' $(VULNDB))/data/osv ./...
 
 $(VULN):
 	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)

@@ -2,6 +2,8 @@ module github.com/walferry/walferry
 
 go 1.26.8
 
+toolchain go1.26.10
+
 require (
 	github.com/cockroachdb/errors v1.14.0
 	github.com/jackc/pglogrepl v0.0.0-20251213150135-2e8d0df862c1
