@@ -45,42 +45,62 @@ func (p pair) slotWaits(t *testing.T, xid string) bool {
 // left out without a word, a new file is one that "could not be mapped".
 func TestEndToEnd_AlteredWhileTheSlotIsMade(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		alter, insert string
-		killed        bool
-	}{
-		"column": {`ALTER TABLE altered ADD COLUMN extra int`, `INSERT INTO altered (id, extra) VALUES ($1, $1)`, false},
-		"file":   {`TRUNCATE altered`, `INSERT INTO altered VALUES ($1)`, false},
-		"type":   {`ALTER TYPE mood ADD VALUE 'new'`, `INSERT INTO altered VALUES ($1, 'new')`, false},
-		"killed": {`ALTER TABLE altered ADD COLUMN extra int`, `INSERT INTO altered (id, extra) VALUES ($1, $1)`, true},
+	from, _ := pgtest.Majors()
+	const column, insertColumn = `ALTER TABLE altered ADD COLUMN extra int`, `INSERT INTO altered (id, extra) VALUES ($1, $1)`
+	for name, c := range map[string]alteration{
+		"column": {sql: column, insert: insertColumn},
+		"file":   {sql: `TRUNCATE altered`, insert: `INSERT INTO altered VALUES ($1)`},
+		"type":   {sql: `ALTER TYPE mood ADD VALUE 'new'`, insert: `INSERT INTO altered VALUES ($1, 'new')`},
+		"schema": {
+			sql: `ALTER PUBLICATION theirs ADD TABLES IN SCHEMA public`, insert: `INSERT INTO altered VALUES ($1)`,
+			args: []string{"--publication", "theirs"}, onSource: true,
+		},
+		"killed": {sql: column, insert: insertColumn, killed: true},
 	} {
+		if name == "schema" && from < 15 {
+			continue // such publications came with 15
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			alteredWhileTheSlotIsMade(t, c.alter, c.insert, c.killed)
+			alteredWhileTheSlotIsMade(t, c)
 		})
 	}
 }
 
-func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) {
+// alteration is what happens while a slot is made, and what is written after it.
+type alteration struct {
+	sql, insert string
+	args        []string
+	// onSource reports that the target has nothing to alter.
+	onSource bool
+	// killed reports that walferry is killed when the slot is made.
+	killed bool
+}
+
+func alteredWhileTheSlotIsMade(t *testing.T, c alteration) {
 	t.Helper()
 	from, to := pgtest.Majors()
 	// Servers of its own: the creation of a slot waits for everybody's transactions.
 	p := pair{
 		target: pgtest.Start(t, to, nil).Database(t),
 		source: pgtest.Start(t, from, nil).Database(t, `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE altered (id int PRIMARY KEY, v mood);
-			INSERT INTO altered SELECT i, 'old' FROM generate_series(1, 100) i`),
+			INSERT INTO altered SELECT i, 'old' FROM generate_series(1, 100) i; CREATE SCHEMA other; CREATE TABLE other.b (id int PRIMARY KEY);
+			CREATE PUBLICATION theirs FOR TABLE other.b`),
 	}
+	migrate := p.args("migrate", c.args...)
 	first, firstXID := open(t, p.source)
-	m := start(t, p.args("migrate")...)
+	m := start(t, migrate...)
 	pgtest.Eventually(t, "the slot's creation waits", func() bool { return m.running() && p.slotWaits(t, firstXID) })
 	second, secondXID := open(t, p.source)
-	pgtest.Exec(t, p.source, alter)
-	pgtest.Exec(t, p.target, alter) // the schema was moved before
+	pgtest.Exec(t, p.source, c.sql)
+	if !c.onSource {
+		pgtest.Exec(t, p.target, c.sql) // the schema was moved before
+	}
 	commit(t, first)
 	pgtest.Eventually(t, "the slot's creation waits again", func() bool { return m.running() && p.slotWaits(t, secondXID) })
 	third, thirdXID := open(t, p.source)
 	write := func(tx pgx.Tx, id int) {
-		if _, err := tx.Exec(t.Context(), insert, id); err != nil {
+		if _, err := tx.Exec(t.Context(), c.insert, id); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,9 +108,9 @@ func alteredWhileTheSlotIsMade(t *testing.T, alter, insert string, killed bool) 
 	commit(t, second)
 	// With what it knows, the slot is made; a second one waits for the third transaction.
 	pgtest.Eventually(t, "the slot is made", func() bool { return m.running() && (p.slotWaits(t, thirdXID) || p.phase(t) == "streaming") })
-	if killed { // with a slot that nothing says how to read
+	if c.killed { // with a slot that nothing says how to read
 		m.kill()
-		m = start(t, p.args("migrate")...)
+		m = start(t, migrate...)
 	}
 	write(third, 102)
 	commit(t, third)
