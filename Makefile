@@ -10,7 +10,8 @@ VULNDB        := golang.org/x/vulndb@latest
 MAJORS := 13 14 15 16 17 18
 MATRIX := $(foreach s,$(MAJORS),$(foreach t,$(MAJORS),$(if $(filter 1,$(shell [ $(s) -le $(t) ] && echo 1)),$(s):$(t))))
 
-FUZZTIME := 30s
+# Executions of each: a duration makes Go 1.26 fail now and then (golang/go#75804).
+FUZZTIME := 200000x
 BENCH    := .
 COUNT    := 1
 
