@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/walferry/walferry/internal/failpoint"
 	"github.com/walferry/walferry/internal/retry"
@@ -43,7 +44,32 @@ func (o *MigrateOptions) checked() *status.Summary {
 // reach connects to both sides once: a wrong address is not retried.
 func (e *engine) reach(ctx context.Context) error {
 	defer e.close(ctx)
-	return e.open(ctx)
+	return e.openFirst(ctx)
+}
+
+// openFirst is the first open of a run: of what is retried later, it is patient only with
+// a server that answers that it is starting.
+func (e *engine) openFirst(ctx context.Context) error {
+	patience, cancel := e.untilStopped(ctx)
+	defer cancel()
+	var final error
+	err := retry.Do(patience, retry.Policy{For: e.o.RetryFor}, e.o.Logger, func(context.Context, func()) error {
+		err := e.open(ctx)
+		var answer *pgconn.PgError
+		if errors.As(err, &answer) && answer.Code == "57P03" { // cannot_connect_now
+			e.close(ctx)
+			return err
+		}
+		final = err
+		return nil
+	})
+	switch {
+	case err == nil:
+		return final
+	case ctx.Err() == nil && e.stopped():
+		return ErrStopped
+	}
+	return err
 }
 
 // attempts runs attempt until it succeeds, fails for good, or was retried for too

@@ -66,7 +66,7 @@ func Validate(ctx context.Context, o MigrateOptions) (validate.Report, error) {
 // preflight, which decides how the data moves. It changes nothing.
 func (e *engine) check(ctx context.Context) error {
 	defer e.close(ctx)
-	if err := e.open(ctx); err != nil {
+	if err := e.openFirst(ctx); err != nil {
 		return err
 	}
 	m, err := e.recorded(ctx)
