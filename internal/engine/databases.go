@@ -11,6 +11,7 @@ import (
 
 	"github.com/walferry/walferry/internal/catalog"
 	"github.com/walferry/walferry/internal/conninfo"
+	"github.com/walferry/walferry/internal/retry"
 	"github.com/walferry/walferry/internal/sqltext"
 	"github.com/walferry/walferry/internal/status"
 	"github.com/walferry/walferry/internal/target"
@@ -94,6 +95,7 @@ func checkAll(ctx context.Context, o MigrateOptions, list []chosen, runs []Migra
 		}
 		dry := runs[i]
 		dry.DryRun, dry.Logger = true, slog.New(slog.DiscardHandler) // the run itself tells
+		dry.RetryFor = -1                                            // nobody would see what is waited for
 		checked, err := Migrate(ctx, dry)
 		if err != nil {
 			return errors.Wrapf(err, "database %q", d.name)
@@ -253,6 +255,8 @@ func chooseDatabases(ctx context.Context, o MigrateOptions) ([]chosen, error) {
 			return nil, context.Cause(ctx)
 		case named:
 			return nil, err
+		case retry.Retryable(err): // it may be one to move, which is found out another time
+			return nil, errors.WithHint(err, "run the same command again, or leave the database out with --exclude-database")
 		default:
 			c.skip = "it refuses connections: " + err.Error()
 		}

@@ -176,6 +176,10 @@ func TestEndToEnd_DatabasesOneFails(t *testing.T) {
 			t.Errorf("%v: %s", args, e)
 		}
 	}
+	// One that has no connection to spare at the moment is not left out in silence.
+	pgtest.Exec(t, c.source, `CREATE ROLE mover LOGIN`, `ALTER DATABASE bad CONNECTION LIMIT 0`)
+	mover := pair{source: pgtest.As(t, c.source, "mover"), target: c.target}
+	run(t, 1, mover.args("migrate", "--all-databases")...).says(`too many connections for database "bad"`, "--exclude-database")
 	pgtest.Exec(t, c.target, `DROP DATABASE good`)
 	out = run(t, 1, c.args("migrate", "--database", "good", "--no-createdb")...)
 	if e := out.Stderr.String(); !strings.Contains(e, `database "good" does not exist`) || !strings.Contains(e, "leave out --no-createdb") {
