@@ -8,6 +8,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cockroachdb/errors"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/walferry/walferry/internal/pgtest"
 )
 
@@ -33,6 +37,11 @@ func TestEndToEnd_WaitsForAStartingServer(t *testing.T) {
 	touch("standby.signal")
 	resumed := make(chan error, 1)
 	go func() { resumed <- server.Resume(t.Context()) }()
+	pgtest.Eventually(t, "the server answers that it is starting", func() bool {
+		_, err := pgx.Connect(t.Context(), p.target)
+		var answer *pgconn.PgError
+		return errors.As(err, &answer) && answer.Code == "57P03"
+	})
 	waits := func() *process {
 		m := start(t, p.args("migrate", "--max-replication-lag", "0", "--stop-replication")...)
 		pgtest.Eventually(t, "the server is waited for", func() bool {
