@@ -37,7 +37,7 @@ LONG     := 10
 test: ## run all tests but the proof, on real servers, which it fetches where they are missing
 	go test -timeout 30m $(PACKAGES)
 
-# Eleven minutes on two idle cores, a quarter of an hour at a load of 5, three quarters at 15, where a kill takes three times as long.
+# Some thirteen minutes on two idle cores, a third more at a load of 5, three quarters of an hour at 15, where a kill takes three times as long.
 prove: ## kill walferry at a share of the places, cut every wire, and compare; each commit has its share (SEED=7)
 	go test -timeout 60m ./internal/proof -seed $(or $(SEED),$(shell git rev-list --count HEAD),1)
 
